@@ -1,0 +1,41 @@
+# `make help` lists the targets. Everything runs in .venv, which is made when it is missing.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 6006
+
+.DEFAULT_GOAL := help
+.PHONY: demo test test-all lint dashboard clean help
+
+demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
+	$(BIN)/python scripts/prepare.py
+	$(BIN)/python scripts/train.py -m experiment=demo
+	$(BIN)/python scripts/explain.py run=outputs/demo
+	$(BIN)/python scripts/report.py name=demo
+
+test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
+	$(BIN)/python -m pytest -m "not slow" -n auto
+
+test-all: $(VENV)/.installed ## Run all tests, the slow ones too
+	$(BIN)/python -m pytest -n auto
+
+lint: $(VENV)/.installed ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+dashboard: $(VENV)/.installed ## Open TensorBoard over outputs/ (PORT=6006)
+	$(BIN)/tensorboard --logdir outputs --port $(PORT)
+
+clean: ## Remove the environment and the caches; outputs/ stays
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info outputs/cache
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Installs once; again when the dependencies change.
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "packsight needs Python 3.11 or newer: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint constraints.txt --editable ".[dev,demo]"
+	touch $@

@@ -1,0 +1,110 @@
+"""What every script shares: Hydra, one sentence for a user's mistake, and exit codes."""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.markup import escape
+
+from packsight.console import console, errors
+from packsight.errors import UserError
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# What a user can mend.
+MISTAKES = (UserError, HydraException, OmegaConfBaseException)
+
+
+def slug(source: str | None, fallback: str) -> str:
+    """A folder name from a path: `photos/Line 7.zip` gives `line-7`; no path gives `fallback`."""
+    if source is None:
+        return fallback
+    letters = (letter if letter.isalnum() else "-" for letter in Path(source).stem.lower())
+    return "-".join(part for part in "".join(letters).split("-") if part) or fallback
+
+
+OmegaConf.register_new_resolver("stem", slug, replace=True)
+
+
+def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+    """Decorate a script's `main(cfg)`: compose configs/<stage>.yaml, run, exit with 0, 1 or 2.
+
+    2 is a mistake that the user can mend, told in a sentence; 1 a failed job of a sweep, or a
+    defect, with its traceback.
+    """
+
+    def decorate(main: Callable[[DictConfig], None]) -> Callable[[], None]:
+        def run() -> None:
+            # Hydra then raises its errors instead of printing them and exiting with 1.
+            os.environ["HYDRA_FULL_ERROR"] = "1"
+            # albumentations would look for a newer version over the network.
+            os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+            jobs: list[tuple[DictConfig, str, str]] = []
+            task = isolated(main, jobs)
+            try:
+                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
+            except MISTAKES as error:
+                errors.print(f"[bold red]error:[/] {escape(sentence(error))}")
+                sys.exit(2)
+            if jobs:
+                from packsight.runs.sweep import finish
+
+                finish(stage, jobs)
+                sys.exit(any(error for *_, error in jobs))
+
+        return run
+
+    return decorate
+
+
+def isolated(
+    main: Callable[[DictConfig], None], jobs: list[tuple[DictConfig, str, str]]
+) -> Callable[[DictConfig], None]:
+    """In a sweep, note each job as (configuration, name, error) and let none stop the others."""
+
+    def task(cfg: DictConfig) -> None:
+        if HydraConfig.get().mode != RunMode.MULTIRUN:
+            return main(cfg)
+        name = HydraConfig.get().job.override_dirname
+        console.rule(escape(name))
+        error = ""
+        try:
+            main(cfg)
+        except MISTAKES as mistake:
+            error = sentence(mistake)
+        except Exception as defect:  # its traceback is in the run's status.json
+            error = f"{type(defect).__name__}: {sentence(defect)}"
+        if error:
+            errors.print(f"[bold red]failed:[/] {escape(error)}")
+        jobs.append((cfg, name, error))
+        return None
+
+    return task
+
+
+def sentence(error: Exception) -> str:
+    """An exception's message in one line, without Hydra's list of search paths."""
+    message, *_ = str(error).split("Config search path:")
+    return " ".join(message.split())
+
+
+def name_variant(cfg: DictConfig) -> None:
+    """Fill in `variant: auto` by comparing the configuration with its groups' defaults."""
+    from packsight.runs.folder import variant
+
+    if cfg.variant != "auto":
+        return
+    choices = HydraConfig.get().runtime.choices
+    groups = ("data", "perspective", "model", "precision")
+    defaults = hydra.compose("train", [f"{group}={choices[group]}" for group in groups])
+    defaults.data.source, defaults.data.name = cfg.data.source, cfg.data.name
+    own, usual = (OmegaConf.to_container(each, resolve=True) for each in (cfg, defaults))
+    assert isinstance(own, dict)
+    assert isinstance(usual, dict)
+    cfg.variant = variant(own, usual)

@@ -1,0 +1,76 @@
+"""Any timm model as a classifier of packages."""
+
+import difflib
+
+import timm
+import torch
+from omegaconf import DictConfig
+from timm.data import resolve_model_data_config
+from torch import Tensor, nn
+
+from packsight.data.manifest import LABELS
+from packsight.errors import UserError
+
+
+class Network(nn.Module):
+    """Normalisation, then a timm backbone with a two-class head.
+
+    Because normalisation is inside, an image's black is 0 wherever the network is used.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
+    ) -> None:
+        super().__init__()
+        self.backbone = backbone
+        # Not persistent: they belong to the architecture, not to the weights.
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images [B, 3, H, W], uint8 in 0..255 or float in 0..1, to logits [B, 2]."""
+        scale = 255 if images.dtype == torch.uint8 else 1
+        images = images.to(self.std.dtype) / scale
+        return self.backbone((images - self.mean) / self.std)
+
+    @property
+    def head(self) -> nn.Module:
+        """The classifier layer, the only one that is new in transfer learning."""
+        return self.backbone.get_classifier()
+
+
+def check_backbone(name: str) -> None:
+    """Raise UserError for a name that timm does not have, with close ones."""
+    if not timm.is_model(name):
+        known = timm.list_models()
+        close = difflib.get_close_matches(name, known, n=4, cutoff=0.5)
+        remedy = f"close names are {', '.join(close)}" if close else "see timm.list_models()"
+        raise UserError(f"model.backbone={name} is not a timm model; {remedy}.")
+
+
+def input_size(backbone: str, image_size: int | list[int] | None) -> tuple[int, int]:
+    """Height and width in pixels that the network is trained at. Raises UserError for an unknown name."""
+    check_backbone(backbone)
+    if image_size is None:
+        return timm.get_pretrained_cfg(backbone).input_size[1:]
+    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if min(height, width) < 32:
+        raise UserError(f"data.image_size={image_size} is too small; use 32 pixels or more.")
+    return height, width
+
+
+def create_network(model: DictConfig, size: tuple[int, int], pretrained: bool = False) -> Network:
+    """Build the network of a `model` config; `pretrained` loads timm's weights from its hub.
+
+    The head is replaced after creation: for some families timm starts a head that is created with
+    two classes with weights of ±0.7, whose gradients wreck pretrained features.
+    """
+    options: dict[str, object] = {"drop_rate": model.drop_rate, "pretrained": pretrained}
+    try:
+        # A transformer's position embedding is made for one size.
+        backbone = timm.create_model(model.backbone, img_size=size, **options)
+    except TypeError:
+        backbone = timm.create_model(model.backbone, **options)
+    backbone.reset_classifier(len(LABELS))
+    data = resolve_model_data_config(backbone)
+    return Network(backbone, data["mean"], data["std"])

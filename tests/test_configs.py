@@ -1,0 +1,47 @@
+"""Every shipped configuration composes, and every value in it is complete."""
+
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+STAGES = sorted(file.stem for file in CONFIGS.glob("*.yaml"))
+MANDATORY = {
+    "evaluate": ["run=r"],
+    "explain": ["run=r"],
+    "predict": ["run=r", "source=s", "output=o"],
+}
+OPTIONS = sorted(
+    (folder.name, file.stem)
+    for folder in CONFIGS.iterdir()
+    if folder.is_dir() and folder.name != "hydra"
+    for file in folder.glob("*.yaml")
+)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_composes_and_resolves(config, stage):
+    cfg = config(stage, *MANDATORY.get(stage, []))
+    assert "???" not in OmegaConf.to_yaml(cfg, resolve=True)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_composes_and_resolves(config, group, option):
+    stage = "explain" if group == "explainer" else "train"
+    overrides = [f"{group}={option}", *MANDATORY.get(stage, [])]
+    if option == "images":
+        overrides.append("data.source=photos.zip")
+    cfg = config(stage, *overrides)
+    assert "???" not in OmegaConf.to_yaml(cfg, resolve=True)
+
+
+def test_every_stage_has_a_script_and_the_other_way_round():
+    scripts = {file.stem for file in (CONFIGS.parent / "scripts").glob("*.py")}
+    assert scripts == set(STAGES)
+
+
+def test_source_names_the_data(config):
+    assert config("prepare").data.name == "sample"
+    assert config("prepare", "data.source='in/Line 7.zip'").data.name == "line-7"
+    assert config("prepare", "data.source=x.zip", "data.name=mine").data.name == "mine"

@@ -1,0 +1,30 @@
+"""Imports run one way: data, models, evaluation, training, explanation, runs, deployment."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
+ROOMS = ["data", "models", "evaluation", "training", "explanation", "runs", "deployment"]
+ORDER = ["errors", "console", "files", *ROOMS, "pipeline", "cli"]
+
+
+def imported(file: Path) -> set[str]:
+    """Rooms of packsight that a module imports, at its top or inside a function."""
+    names = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+        elif isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+    return {name.split(".")[1] for name in names if name.startswith("packsight.")}
+
+
+@pytest.mark.parametrize("file", sorted(PACKAGE.rglob("*.py")), ids=lambda file: file.stem)
+def test_a_room_imports_only_earlier_ones(file):
+    room = file.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    if room == "__init__":
+        return
+    later = ORDER[ORDER.index(room) + 1 :]
+    assert not imported(file) & set(later)

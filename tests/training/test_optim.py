@@ -1,0 +1,29 @@
+import pytest
+import torch
+
+from packsight.training.optim import warmup_cosine
+
+
+def rates(steps: int, warmup_share: float, final_scale: float) -> list[float]:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = warmup_cosine(optimizer, steps, warmup_share, final_scale)
+    seen = []
+    for _ in range(steps + 1):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def test_the_rate_rises_in_a_line_then_falls_to_its_final_share():
+    seen = rates(100, 0.1, 0.01)
+    assert seen[0] == pytest.approx(0.1)
+    assert seen[4] == pytest.approx(0.5)
+    assert seen[10] == max(seen) == pytest.approx(1.0)
+    assert seen[55] == pytest.approx((1 + 0.01) / 2)
+    assert seen[100] == pytest.approx(0.01)
+    assert all(later < earlier for earlier, later in zip(seen[10:], seen[11:], strict=False))
+
+
+def test_a_final_share_of_one_is_constant_after_warm_up():
+    assert set(rates(20, 0.1, 1.0)[2:]) == {1.0}
