@@ -9,15 +9,15 @@ PORT ?= 6006
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
 	$(BIN)/python scripts/prepare.py
-	$(BIN)/python scripts/train.py -m experiment=demo
+	$(BIN)/python scripts/train.py -m experiment=demo,demo_scratch perspective=top,side
 	$(BIN)/python scripts/explain.py run=outputs/demo
 	$(BIN)/python scripts/report.py name=demo
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow" -n auto
+	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
 
 test-all: $(VENV)/.installed ## Run all tests, the slow ones too
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .

@@ -1,6 +1,8 @@
 """Shared by all tests: few threads, no network look-ups, configurations, small prepared data."""
 
 import os
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -29,3 +31,36 @@ def config() -> Callable[..., DictConfig]:
             return compose(name, list(overrides))
 
     return build
+
+
+@pytest.fixture(scope="session")
+def script() -> Callable[..., int]:
+    """Run a script as its users do, but in this process: script("train", "seed=1", cwd=folder).
+
+    Returns the exit code.
+    """
+
+    def run(name: str, *arguments: str, cwd: Path) -> int:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(cwd)
+            patch.setattr(sys, "argv", [f"{name}.py", *arguments])
+            try:
+                runpy.run_path(str(ROOT / "scripts" / f"{name}.py"), run_name="__main__")
+            except SystemExit as stop:
+                return int(stop.code or 0)
+            return 0
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory) -> Path:
+    """Raw images of 16 rendered packages, as a zip in the real layout."""
+    from packsight.data.archive import pack
+    from packsight.data.sample import render_sample
+
+    folder = tmp_path_factory.mktemp("sample")
+    render_sample(folder / "raw", packages=16, seed=3, workers=1)
+    files = [file for file in (folder / "raw").rglob("*") if file.is_file()]
+    pack(folder / "raw-data.zip", folder / "raw", files)
+    return folder / "raw-data.zip"

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -22,7 +24,7 @@ def test_the_rate_rises_in_a_line_then_falls_to_its_final_share():
     assert seen[10] == max(seen) == pytest.approx(1.0)
     assert seen[55] == pytest.approx((1 + 0.01) / 2)
     assert seen[100] == pytest.approx(0.01)
-    assert all(later < earlier for earlier, later in zip(seen[10:], seen[11:], strict=False))
+    assert all(later < earlier for earlier, later in pairwise(seen[10:]))
 
 
 def test_a_final_share_of_one_is_constant_after_warm_up():

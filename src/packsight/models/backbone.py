@@ -49,7 +49,7 @@ def check_backbone(name: str) -> None:
 
 
 def input_size(backbone: str, image_size: int | list[int] | None) -> tuple[int, int]:
-    """Height and width in pixels that the network is trained at. Raises UserError for an unknown name."""
+    """Height and width in pixels that it is trained at. Raises UserError for an unknown name."""
     check_backbone(backbone)
     if image_size is None:
         return timm.get_pretrained_cfg(backbone).input_size[1:]

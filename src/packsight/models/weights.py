@@ -134,6 +134,6 @@ def _load_features(network: Network, state: dict[str, Tensor], model: DictConfig
     if len(fits) < len(wanted):
         raise UserError(
             f"model.weights={model.weights} does not fit {model.backbone}: {len(fits)} of "
-            f"{len(wanted)} tensors have its names and shapes; choose the weights' own architecture."
+            f"{len(wanted)} tensors have its names and shapes; choose the weights' own backbone."
         )
     network.backbone.load_state_dict(fits, strict=False)

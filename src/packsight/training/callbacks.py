@@ -1,10 +1,11 @@
-"""What is written while a model trains: history.csv and a sheet of training images."""
+"""What shows a training as it goes: progress, history.csv, a sheet of training images."""
 
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import pandas as pd
+from lightning.pytorch.callbacks import RichProgressBar
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from torchvision.utils import make_grid
@@ -40,6 +41,17 @@ class History(Logger):
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """config.yaml holds them."""
+
+
+class Progress(RichProgressBar):
+    """Epochs, steps and losses, without a version number: a run's name is its folder."""
+
+    def get_metrics(
+        self, trainer: L.Trainer, pl_module: L.LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        metrics = super().get_metrics(trainer, pl_module)
+        metrics.pop("v_num", None)
+        return metrics
 
 
 class AugmentedImages(L.Callback):

@@ -48,7 +48,8 @@ class Classifier(L.LightningModule):
 
     def training_step(self, batch: Batch) -> Tensor:
         logits = self.network(batch.image)
-        loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=self.finetune.label_smoothing)
+        smoothing = self.finetune.label_smoothing
+        loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=smoothing)
         self.train_loss.update(loss.detach(), weight=len(batch.label))
         self.train_metrics.update(_damaged(logits.detach()), batch.label)
         return loss

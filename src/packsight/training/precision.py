@@ -28,7 +28,7 @@ AUTOCAST = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}
 
 
 def choose_device(name: str) -> torch.device:
-    """The device for `auto`, `cpu`, or `cuda` (`gpu`). Raises UserError for a GPU that is absent."""
+    """The device for auto, cpu, or cuda (gpu). Raises UserError for a GPU that is absent."""
     if name not in ("auto", "cpu", "cuda", "gpu"):
         raise UserError(f"device {name} is unknown; use auto, cpu or cuda.")
     available = torch.cuda.is_available()

@@ -1,0 +1,133 @@
+"""From the manifest to batches: which packages, in which order, changed how."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import lightning as L
+import numpy as np
+import pandas as pd
+import torch
+from omegaconf import DictConfig
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from packsight.data.cache import ImageCache
+from packsight.data.manifest import LABELS, Split
+from packsight.data.splits import fold_splits
+from packsight.data.transforms import Transform, training_transform
+from packsight.errors import UserError
+
+
+class Batch(NamedTuple):
+    image: Tensor  # uint8 [B, 3, H, W]
+    label: Tensor  # int64 [B], 1 is damaged
+
+
+class PackageDataset(Dataset[Batch]):
+    """Rows of a manifest as images. An index is a row, or (row, seed) to transform it by."""
+
+    def __init__(
+        self, table: pd.DataFrame, cache: ImageCache, transform: Transform | None = None
+    ) -> None:
+        self.hashes = table["sha256"].tolist()
+        self.labels = [LABELS.index(label) for label in table["label"]]
+        self.cache = cache
+        self.transform = transform
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int | tuple[int, int]) -> Batch:
+        row, seed = index if isinstance(index, tuple) else (index, None)
+        image = self.cache[self.hashes[row]]
+        if self.transform is not None and seed is not None:
+            image = self.transform(image, seed)
+        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        return Batch(tensor, torch.tensor(self.labels[row]))
+
+
+class SeededSampler(Sampler[tuple[int, int]]):
+    """Yields (row, seed): the order and every change are functions of (seed, epoch) alone.
+
+    So neither the number of workers nor an interruption can alter what an epoch holds. Lightning
+    calls `set_epoch`.
+    """
+
+    def __init__(self, size: int, seed: int) -> None:
+        self.size = size
+        self.seed = seed
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        rows = rng.permutation(self.size).tolist()
+        seeds = rng.integers(2**31, size=self.size).tolist()
+        yield from zip(rows, seeds, strict=True)
+
+
+class PackageDataModule(L.LightningDataModule):
+    """Train, validation and test images of the chosen cameras.
+
+    Raises UserError if a camera has no image in a split.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        manifest: pd.DataFrame,
+        cfg: DictConfig,
+        image_size: tuple[int, int],
+        cache_folder: Path,
+    ) -> None:
+        super().__init__()
+        self.cfg = cfg
+        # All cameras in one cache, so that every run of a sweep shares it.
+        paths = [root / path for path in manifest["path"]]
+        self.cache = ImageCache(cache_folder, manifest["sha256"].tolist(), paths, image_size)
+        if cfg.data.fold is not None:
+            manifest = manifest.assign(split=fold_splits(manifest, cfg.data))
+        self.table = manifest[manifest["perspective"].isin(list(cfg.perspective.cameras))]
+
+    def rows(self, split: Split) -> pd.DataFrame:
+        """The manifest's rows of a split. Raises UserError if a camera has none there."""
+        table = self.table[self.table["split"] == split].reset_index(drop=True)
+        for camera in self.cfg.perspective.cameras:
+            if not (table["perspective"] == camera).any():
+                raise UserError(
+                    f"the data has no {camera} image in its {split} split; choose another "
+                    "perspective or prepare more packages."
+                )
+        return table
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        transform = training_transform(self.cfg.transforms)
+        dataset = PackageDataset(self.rows(Split.TRAIN), self.cache, transform)
+        size = self.cfg.data.batch_size
+        return DataLoader(
+            dataset,
+            batch_size=size,
+            sampler=SeededSampler(len(dataset), self.cfg.seed),
+            num_workers=self.cfg.data.num_workers,
+            persistent_workers=self.cfg.data.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+            # A last batch of one image gives batch normalisation nothing to average.
+            drop_last=len(dataset) > size and len(dataset) % size == 1,
+        )
+
+    def eval_dataloader(self, split: Split) -> DataLoader[Batch]:
+        """Images of a split in manifest order, unchanged."""
+        return DataLoader(
+            PackageDataset(self.rows(split), self.cache),
+            batch_size=2 * self.cfg.data.batch_size,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        return self.eval_dataloader(Split.VAL)

@@ -1,0 +1,167 @@
+"""Images without labels to predictions.csv, and both images of a package to a verdict."""
+
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig
+
+from packsight.console import console, track
+from packsight.data.archive import as_folder
+from packsight.data.decode import UnusableImage, decode
+from packsight.data.layout import IMAGE_SUFFIXES, source_files
+from packsight.data.manifest import LABELS, Perspective
+from packsight.deployment.predictor import Predictor, best_runs
+from packsight.errors import UserError
+from packsight.evaluation.metrics import THRESHOLD
+from packsight.files import replacing
+from packsight.runs.saved import Run
+
+COLUMNS = [
+    "serial", "perspective", "label", "probability", "predicted", "split", "path", "error",
+]  # fmt: skip
+
+
+def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
+    """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
+
+    Raises UserError if nothing fits the runs' cameras, or results would be overwritten.
+    """
+    output = Path(cfg.output)
+    present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
+    if present and not cfg.overwrite:
+        raise UserError(
+            f"{output / present[0]} exists; choose another output= or set overwrite=true."
+        )
+    chosen = best_runs(runs)
+    with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
+        table = name_images(root, files, cfg.perspective)
+        unnamed = table["perspective"] == ""
+        table.loc[unnamed, "error"] = (
+            "the camera is unknown: name the file <serial>_<top|side> or give perspective="
+        )
+        wanted = table[unnamed | table["perspective"].isin(list(chosen))].copy()
+        if unnamed.all() or wanted["perspective"].eq("").all():
+            seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
+            raise UserError(
+                f"no image in {cfg.source} is for a camera of this run ({', '.join(chosen)}); "
+                f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
+            )
+        for camera, run in chosen.items():
+            rows = wanted.index[wanted["perspective"] == camera]
+            if len(rows):
+                console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
+                _score(Predictor(run, cfg.device), root, wanted, rows, cfg.batch_size, camera)
+    _write(wanted[COLUMNS], output / "predictions.csv")
+    left_out = len(table) - len(wanted)
+    unreadable = int(wanted["error"].ne("").sum())
+    console.print(
+        f"{len(wanted) - unreadable} images scored, {unreadable} with an error, {left_out} of "
+        f"another camera left out: [cyan]{output / 'predictions.csv'}[/]"
+    )
+    if len(chosen) == len(Perspective):
+        found = verdicts(wanted)
+        _write(found, output / "verdicts.csv")
+        console.print(f"{len(found)} packages have a verdict: [cyan]{output / 'verdicts.csv'}[/]")
+    return output
+
+
+def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> pd.DataFrame:
+    """A row per file: serial and camera from its name `<serial>_<perspective>`.
+
+    A file that is not named so is its own package, seen by the camera `perspective`.
+    """
+    rows = []
+    for file in files:
+        path = file.relative_to(root).as_posix()
+        serial = re.match(r"\d{13}(?!\d)", file.stem)
+        camera = re.search(r"_(top|side)$", file.stem)
+        rows.append(
+            {
+                "serial": serial[0] if serial else path,
+                "perspective": camera[1] if camera else perspective or "",
+                "path": path,
+            }
+        )
+    empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
+    return pd.DataFrame(rows).assign(**empty, error="")
+
+
+def verdicts(predictions: pd.DataFrame) -> pd.DataFrame:
+    """One row per package that both cameras scored: the mean of their probabilities."""
+    scored = predictions[predictions["error"] == ""]
+    cameras = [perspective.value for perspective in Perspective]
+    by_camera = scored.pivot_table("probability", "serial", "perspective", aggfunc="mean")
+    both = by_camera.reindex(columns=cameras).dropna()
+    mean = both.mean(axis=1)
+    table = both.add_prefix("probability_").assign(probability=mean, predicted=_words(mean))
+    return table.rename_axis(columns=None).reset_index()
+
+
+def _words(probability: pd.Series) -> np.ndarray:
+    return np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
+
+
+def _score(
+    predictor: Predictor,
+    root: Path,
+    table: pd.DataFrame,
+    rows: pd.Index,
+    batch_size: int,
+    camera: str,
+) -> None:
+    """Fill in probability, predicted and error of these rows, a batch at a time."""
+
+    def read(row: int) -> np.ndarray | str:
+        try:
+            return _pixels(root / table.at[row, "path"])
+        except UnusableImage as error:
+            return str(error)
+
+    starts = range(0, len(rows), batch_size)
+    with ThreadPoolExecutor() as pool:
+        for start in track(starts, f"score {camera}", total=len(starts)):
+            batch = rows[start : start + batch_size]
+            images = dict(zip(batch, pool.map(read, batch), strict=True))
+            good = {row: image for row, image in images.items() if not isinstance(image, str)}
+            for row in images.keys() - good.keys():
+                table.at[row, "error"] = images[row]
+            if good:
+                scores = predictor.probabilities(list(good.values()))
+                table.loc[list(good), "probability"] = scores
+                table.loc[list(good), "predicted"] = _words(pd.Series(scores))
+
+
+def _pixels(file: Path) -> np.ndarray:
+    """RGB uint8 [H, W, 3], converted as `prepare` would. Raises UnusableImage."""
+    content = decode(file).content or file.read_bytes()
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+@contextmanager
+def _images(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path]]]:
+    """The folder to name images from, and the images: one, or all below a folder or in a zip."""
+    if source.is_file() and source.suffix.lower() in IMAGE_SUFFIXES:
+        yield source.parent, [source]
+        return
+    with as_folder(source, max_bytes) as root:
+        files = [
+            root / path
+            for path in source_files(root)
+            if path.lower().endswith(IMAGE_SUFFIXES) and "masks" not in Path(path).parts
+        ]
+        if not files:
+            raise UserError(
+                f"{source} holds no image; expected files that end in {', '.join(IMAGE_SUFFIXES)}."
+            )
+        yield root, files
+
+
+def _write(table: pd.DataFrame, file: Path) -> None:
+    with replacing(file) as temporary:
+        table.to_csv(temporary, index=False)

@@ -1,0 +1,213 @@
+"""The stages, each a checklist: prepare, train, evaluate, explain, predict, report.
+
+Imports stand inside the functions, so that a stage pays only for what it uses: torch, timm and
+Lightning take seconds.
+"""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from packsight.console import console
+from packsight.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.data.manifest import Split
+    from packsight.runs.saved import Run
+
+
+def prepare(cfg: DictConfig) -> Path:
+    """Raw images, or the rendered sample, to outputs/data/<name>/ and <name>.zip."""
+    import tempfile
+
+    from packsight.data.prepare import prepare as prepare_source
+    from packsight.data.sample import render_sample
+
+    target = Path(cfg.outputs, "data", cfg.data.name)
+    if cfg.data.source is not None:
+        return prepare_source(Path(cfg.data.source), target, cfg.data)
+    with tempfile.TemporaryDirectory() as folder:
+        render_sample(Path(folder), **cfg.data.sample)
+        return prepare_source(Path(folder), target, cfg.data)
+
+
+def train(cfg: DictConfig) -> Path:
+    """One run: fit, then score validation and test packages with the best checkpoint."""
+    import lightning as L
+    from hydra.utils import instantiate
+
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.data.manifest import Split
+    from packsight.files import sha256
+    from packsight.models.backbone import input_size
+    from packsight.models.weights import load_network
+    from packsight.runs.folder import is_done, recorded, run_folder
+    from packsight.runs.saved import read_run
+    from packsight.training import precision as precisions
+    from packsight.training.board import log_results
+    from packsight.training.callbacks import History
+    from packsight.training.classifier import Classifier
+
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    precision = precisions.resolve(
+        cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
+    )
+    cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
+    precisions.apply_matmul(precision)
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    size = input_size(cfg.model.backbone, cfg.data.image_size)
+    network = load_network(cfg.model, size)
+
+    root, manifest = _training_data(cfg)
+    cfg.manifest = sha256(root / "manifest.csv")
+    folder = run_folder(cfg)
+    cfg.folder = str(folder)
+    config = OmegaConf.to_container(cfg, resolve=True)
+    assert isinstance(config, dict)
+    if is_done(folder, config):
+        console.print(f"done already: [cyan]{folder}[/]")
+        return folder
+
+    with recorded(folder, config):
+        data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
+        optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
+        layout = cfg.model.channels_last
+        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, layout, config)
+        board = instantiate(cfg.logger)
+        callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+        trainer = instantiate(
+            cfg.trainer,
+            precision=precisions.LIGHTNING[precision],
+            default_root_dir=folder,
+            callbacks=callbacks,
+            logger=[History(folder / "history.csv"), board],
+        )
+        trainer.fit(classifier, data)
+        splits = [Split.VAL, Split.TEST]
+        metrics = _score(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
+        log_results(board, folder, config, metrics)
+    console.print(f"run: [cyan]{folder}[/]")
+    return folder
+
+
+def evaluate(cfg: DictConfig) -> list[Path]:
+    """Trained runs on a split of prepared data."""
+    from packsight.data.manifest import Split
+    from packsight.runs.saved import find_runs
+
+    split = _choice(Split, "split", cfg.split)
+    folders = []
+    with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        for run in runs:
+            folder = _output(run, cfg, "evaluations") / split
+            _score(run, _data_of(run, cfg), [split], cfg.device, folder)
+            console.print(f"results: [cyan]{folder}[/]")
+            folders.append(folder)
+    return folders
+
+
+def explain(cfg: DictConfig) -> list[Path]:
+    """Where trained runs looked, on chosen images or a sample of each outcome."""
+    from packsight.data.manifest import Split
+    from packsight.explanation.gallery import write_gallery
+    from packsight.explanation.selection import select
+    from packsight.runs.saved import find_runs
+
+    split = _choice(Split, "split", cfg.split)
+    folders: list[Path] = []
+    with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        for run in runs:
+            ...
+    return folders
+
+
+def predict(cfg: DictConfig) -> Path:
+    """Images without labels to predictions.csv, and verdicts for packages seen by both cameras."""
+    from packsight.deployment.batch import predict_source
+    from packsight.runs.saved import find_runs
+
+    with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        return predict_source(runs, cfg)
+
+
+def report(cfg: DictConfig) -> Path:
+    """The runs of an experiment side by side: a table, leaderboard.csv and report.html."""
+    from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
+    from packsight.runs.report import write_report
+    from packsight.runs.sweep import pack_models
+
+    experiment = Path(cfg.outputs, cfg.name)
+    console.print(leaderboard_table(write_leaderboard(experiment)))
+    if cfg.archive:
+        console.print(f"models: [cyan]{pack_models(experiment)}[/]")
+    page = write_report(experiment)
+    console.print(f"report: [cyan]{page}[/]")
+    return page
+
+
+def _training_data(cfg: DictConfig) -> "tuple[Path, pd.DataFrame]":
+    """The prepared data that a configuration names; prepared now if that was not done yet."""
+    from packsight.data.prepare import is_prepared, load_data
+
+    target = Path(cfg.outputs, "data", cfg.data.name)
+    if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
+        target = Path(cfg.data.source)
+    elif not is_prepared(target):
+        prepare(cfg)
+    return load_data(target, _max_bytes(cfg.data), Path(cfg.outputs, "cache"))
+
+
+def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
+    """The data that a trained run is asked about: `data=`, or what it was trained on."""
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.data.prepare import load_data
+    from packsight.files import sha256
+
+    source = cfg.data or Path(cfg.outputs, "data", run.config.data.name)
+    root, manifest = load_data(source, _max_bytes(cfg), Path(cfg.outputs, "cache"))
+    config = run.config.copy()
+    if sha256(root / "manifest.csv") != config.manifest:
+        config.data.fold = None  # a fold is a part of the data that the run was trained on
+    return PackageDataModule(root, manifest, config, run.image_size, Path(cfg.outputs, "cache"))
+
+
+def _score(
+    run: "Run", data: "PackageDataModule", splits: "list[Split]", device_name: str, folder: Path
+) -> dict[str, Any]:
+    """Score splits with a run's best weights, in the precision of its training."""
+    from packsight.evaluation.scoring import evaluate_splits, metrics_table
+    from packsight.training import precision as precisions
+
+    device = precisions.choose_device(device_name)
+    precision = precisions.resolve(run.config.precision.name, device)
+    network = run.load_network().to(precisions.weights_dtype(precision))
+    with precisions.autocast(precision, device):
+        metrics = evaluate_splits(network, data, splits, device, folder)
+    for split in splits:
+        console.print(metrics_table(metrics[split], f"{run.title}, {split} split"))
+    return metrics
+
+
+def _output(run: "Run", cfg: DictConfig, kind: str) -> Path:
+    """Where results about a run go: `output=`, the run's own folder, or outputs/ for an archive."""
+    if cfg.output is not None:
+        return Path(cfg.output, run.name)
+    if Path(cfg.run).is_dir():
+        return run.folder / kind
+    return Path(cfg.outputs, kind, run.name)
+
+
+def _choice(choices: "type[Split]", key: str, value: str) -> "Split":
+    """The member of that name. Raises UserError with the names there are."""
+    if value not in list(choices):
+        raise UserError(f"{key}={value} is unknown; use one of {', '.join(choices)}.")
+    return choices(value)
+
+
+def _max_bytes(cfg: DictConfig) -> int:
+    return int(cfg.max_unpacked_gb * 10**9)

@@ -1,0 +1,87 @@
+"""Runs that stand on disk or in models.zip: how to find them and load their network."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from packsight.data.archive import as_folder
+from packsight.errors import UserError
+from packsight.models.backbone import Network, create_network, input_size
+from packsight.models.weights import network_state, read_checkpoint
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that stands on disk."""
+
+    folder: Path
+    checkpoint: Path
+    config: DictConfig
+    name: str  # its folder below where it was looked for
+
+    @property
+    def title(self) -> str:
+        """What the run is, in a line."""
+        config = self.config
+        return f"{config.model.backbone}, {config.perspective.name}, {config.precision.name}"
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return input_size(self.config.model.backbone, self.config.data.image_size)
+
+    def load_network(self) -> Network:
+        """The network with the run's best weights, fp32, in evaluation mode."""
+        network = create_network(self.config.model, self.image_size)
+        network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
+        return network.float().eval()
+
+
+@contextmanager
+def find_runs(path: str | Path, member: str, max_bytes: int) -> Iterator[list[Run]]:
+    """Runs in a run folder, an experiment folder, a checkpoint of packsight or models.zip.
+
+    `member` is a pattern that a run's folder has to fit. Raises UserError if there is none.
+    """
+    path = Path(path)
+    if path.suffix == ".ckpt":
+        yield [_from_checkpoint(path)]
+        return
+    with as_folder(path, max_bytes) as root:
+        folders = sorted(file.parent for file in root.rglob("config.yaml"))
+        if not folders:
+            raise UserError(
+                f"{path} holds no run (no config.yaml); give a run folder, an experiment folder, "
+                "a packsight .ckpt or models.zip."
+            )
+        names = {folder: folder.relative_to(root).as_posix() for folder in folders}
+        chosen = [folder for folder in folders if fnmatch(names[folder], member)]
+        if not chosen:
+            raise UserError(
+                f"no run in {path} fits member={member}; it holds {', '.join(names.values())}."
+            )
+        yield [read_run(folder, names[folder]) for folder in chosen]
+
+
+def read_run(folder: Path, name: str = "") -> Run:
+    """The run in a folder. Raises UserError if it has no best checkpoint."""
+    checkpoint = folder / "checkpoints" / "best.ckpt"
+    if not checkpoint.is_file():
+        raise UserError(f"the run {folder} has no checkpoints/best.ckpt; train it to its end.")
+    config = OmegaConf.load(folder / "config.yaml")
+    assert isinstance(config, DictConfig)
+    return Run(folder, checkpoint, config, name)
+
+
+def _from_checkpoint(path: Path) -> Run:
+    if not path.is_file():
+        raise UserError(f"the checkpoint {path} does not exist; give one that packsight wrote.")
+    config = read_checkpoint(path).get("config")
+    if config is None:
+        raise UserError(f"{path} was not written by packsight; give a run's best.ckpt.")
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    return Run(folder, path, OmegaConf.create(config), path.stem)

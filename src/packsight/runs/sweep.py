@@ -1,0 +1,48 @@
+"""The end of a sweep: what became of each job, the leaderboard, and models.zip."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+from rich.markup import escape
+from rich.table import Table
+
+from packsight.console import console
+from packsight.data.archive import pack
+from packsight.errors import UserError
+from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
+
+PACKED = (
+    "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
+    "predictions.csv", "checkpoints/best.ckpt",
+)  # fmt: skip
+
+
+def pack_models(experiment: Path) -> Path:
+    """Write models.zip beside the runs: best checkpoints, configurations and results.
+
+    Raises UserError if no run of the experiment has a model yet.
+    """
+    runs = [file.parent.parent for file in sorted(experiment.rglob("checkpoints/best.ckpt"))]
+    if not runs:
+        raise UserError(f"{experiment} holds no trained run; train one with scripts/train.py.")
+    members = [run / name for run in runs for name in PACKED if (run / name).is_file()]
+    archive = experiment / "models.zip"
+    pack(archive, experiment, members)
+    return archive
+
+
+def finish(stage: str, jobs: Sequence[tuple[DictConfig, str, str]]) -> None:
+    """Tell what became of each job; after a training sweep write its leaderboard and models.zip."""
+    table = Table(title="jobs", title_justify="left")
+    for column in ("job", "state", "error"):
+        table.add_column(column, overflow="fold")
+    for _, name, error in jobs:
+        table.add_row(escape(name), "[red]failed[/]" if error else "done", escape(error))
+    console.print(table)
+    if stage != "train":
+        return
+    for experiment in sorted({Path(cfg.outputs, cfg.name) for cfg, *_ in jobs}):
+        if any(experiment.rglob("checkpoints/best.ckpt")):
+            console.print(leaderboard_table(write_leaderboard(experiment)))
+            console.print(f"models: [cyan]{pack_models(experiment)}[/]")

@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from packsight.data.datamodule import PackageDataModule, SeededSampler
+from packsight.data.manifest import COLUMNS, Split
+from packsight.errors import UserError
+
+SIZE = (32, 48)
+PARTS = {Split.TRAIN: 12, Split.VAL: 4, Split.TEST: 4}
+
+
+@pytest.fixture
+def prepared(tmp_path) -> tuple[Path, pd.DataFrame]:
+    """20 packages; an image's grey level is 10 * package + 5 for the side camera."""
+    rows = []
+    splits = [split for split, count in PARTS.items() for _ in range(count)]
+    for package, split in enumerate(splits):
+        for perspective in ("side", "top"):
+            level = 10 * package + (5 if perspective == "side" else 0)
+            path = f"{package:013d}_{perspective}.png"
+            cv2.imwrite(str(tmp_path / path), np.full((64, 96, 3), level, np.uint8))
+            row = dict.fromkeys(COLUMNS, "") | {
+                "serial": f"{package:013d}",
+                "perspective": perspective,
+                "label": "damaged" if package % 2 else "intact",
+                "path": path,
+                "sha256": f"content{level}",
+                "split": split.value,
+                "fold": package % 5,
+            }
+            rows.append(row)
+    return tmp_path, pd.DataFrame(rows)
+
+
+@pytest.fixture
+def module(prepared, config):
+    def build(*overrides: str) -> PackageDataModule:
+        root, manifest = prepared
+        cfg = config("train", "data.batch_size=4", *overrides)
+        return PackageDataModule(root, manifest, cfg, SIZE, root / "cache")
+
+    return build
+
+
+def levels(loader) -> list[int]:
+    return [int(image[0, 0, 0]) for batch in loader for image in batch.image]
+
+
+PERSPECTIVES = pytest.mark.parametrize("perspective", ["top", "side", "both"])
+SPLITTINGS = pytest.mark.parametrize("fold", ["null", "0", "4"])
+
+
+@PERSPECTIVES
+@SPLITTINGS
+def test_splits_are_disjoint_by_package_and_cover_all(module, perspective, fold):
+    data = module(f"perspective={perspective}", f"data.fold={fold}")
+    serials = {split: set(data.rows(split)["serial"]) for split in Split}
+    assert sum(map(len, serials.values())) == 20
+    assert len(set.union(*serials.values())) == 20
+
+
+@PERSPECTIVES
+def test_batches_have_the_shape_type_and_labels_of_their_rows(module, perspective):
+    data = module(f"perspective={perspective}")
+    for loader in (data.train_dataloader(), data.val_dataloader()):
+        batch = next(iter(loader))
+        assert batch.image.shape[1:] == (3, *SIZE)
+        assert batch.image.dtype == torch.uint8
+        assert batch.label.dtype == torch.int64
+        assert set(batch.label.tolist()) <= {0, 1}
+    rows = data.rows(Split.TEST)
+    labels = torch.cat([batch.label for batch in data.eval_dataloader(Split.TEST)])
+    assert labels.tolist() == (rows["label"] == "damaged").astype(int).tolist()
+
+
+def test_a_perspective_has_its_cameras_images_alone(module):
+    assert {level % 10 for level in levels(module("perspective=side").val_dataloader())} == {5}
+    assert {level % 10 for level in levels(module("perspective=both").val_dataloader())} == {0, 5}
+
+
+def test_a_fold_is_the_test_set(module):
+    data = module("data.fold=2")
+    assert sorted(data.rows(Split.TEST)["serial"].astype(int)) == [2, 7, 12, 17]
+
+
+def test_an_unknown_fold_is_refused(module):
+    with pytest.raises(UserError, match="fold"):
+        module("data.fold=9")
+
+
+def test_evaluation_keeps_the_order_and_the_images(module):
+    data = module("perspective=side")
+    expected = [10 * int(serial) + 5 for serial in data.rows(Split.TEST)["serial"]]
+    assert levels(data.eval_dataloader(Split.TEST)) == expected
+
+
+def epoch(data: PackageDataModule, number: int) -> torch.Tensor:
+    loader = data.train_dataloader()
+    loader.sampler.set_epoch(number)
+    return torch.cat([batch.image for batch in loader])
+
+
+def test_an_epoch_depends_on_seed_and_number_alone(module):
+    reference = epoch(module("seed=0"), 1)
+    assert torch.equal(epoch(module("seed=0", "data.num_workers=2"), 1), reference)
+    assert not torch.equal(epoch(module("seed=0"), 2), reference)
+    assert not torch.equal(epoch(module("seed=1"), 1), reference)
+
+
+def test_the_sampler_yields_every_row_once():
+    rows = [row for row, _ in SeededSampler(50, seed=0)]
+    assert sorted(rows) == list(range(50))
+    assert rows != sorted(rows)
+
+
+def test_a_camera_without_images_in_a_split_is_refused(prepared, config):
+    root, manifest = prepared
+    lacking = manifest[(manifest["perspective"] == "side") | (manifest["split"] != "test")]
+    cfg = config("train", "perspective=top")
+    data = PackageDataModule(root, lacking, cfg, SIZE, root / "cache")
+    with pytest.raises(UserError, match="no top image in its test split"):
+        data.eval_dataloader(Split.TEST)

@@ -1,0 +1,191 @@
+"""From raw images to verdicts, and what each kind of bad input gets."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
+         "data.image_size=32", "trainer.max_epochs=2", "data.folds=2"]  # fmt: skip
+CONTRACT = [
+    "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
+    "predictions.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures", "tensorboard",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, sample, script) -> Path:
+    """A folder after a sweep of two runs, one on side images and one on both cameras'."""
+    folder = tmp_path_factory.mktemp("plant")
+    sweep = ["-m", f"data.source={sample}", "perspective=side,both", "name=exp", *SMALL]
+    assert script("train", *sweep, cwd=folder) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(workspace) -> dict[str, Path]:
+    folders = [file.parent for file in workspace.glob("outputs/exp/**/status.json")]
+    return {folder.parents[1].name: folder for folder in folders}
+
+
+@pytest.fixture
+def elsewhere(workspace, tmp_path) -> Path:
+    """An empty folder with models.zip and data.zip alone."""
+    shutil.copy(workspace / "outputs/exp/models.zip", tmp_path)
+    shutil.copy(workspace / "outputs/data/raw-data.zip", tmp_path / "data.zip")
+    return tmp_path
+
+
+def read(path: Path) -> dict:
+    return json.loads(path.read_text())
+
+
+def test_a_run_leaves_all_that_the_contract_names(runs):
+    assert set(runs) == {"side", "both"}
+    for folder in runs.values():
+        assert [name for name in CONTRACT if not (folder / name).exists()] == []
+        assert read(folder / "status.json")["state"] == "done"
+
+
+def test_predictions_are_of_held_out_packages_in_the_contracts_columns(runs):
+    table = pd.read_csv(runs["side"] / "predictions.csv", dtype={"serial": str})
+    assert list(table.columns) == [
+        "serial", "perspective", "label", "probability", "predicted", "split", "path",
+    ]  # fmt: skip
+    assert set(table["split"]) == {"val", "test"}
+    assert set(table["perspective"]) == {"side"}
+    assert table["serial"].str.fullmatch(r"\d{13}").all()
+    assert table["probability"].between(0, 1).all()
+
+
+def test_a_run_on_both_cameras_reports_each(runs):
+    assert set(read(runs["both"] / "metrics.json")["test"]) == {"all", "top", "side"}
+    assert set(read(runs["side"] / "metrics.json")["test"]) == {"all"}
+
+
+def test_a_sweep_ends_with_a_leaderboard(workspace):
+    assert len(pd.read_csv(workspace / "outputs/exp/leaderboard.csv")) >= 2
+
+
+def test_a_finished_run_is_not_trained_again(workspace, runs, sample, script):
+    file = runs["side"] / "checkpoints" / "best.ckpt"
+    before = file.stat().st_mtime_ns
+    again = [f"data.source={sample}", "perspective=side", "name=exp", *SMALL]
+    assert script("train", *again, cwd=workspace) == 0
+    assert file.stat().st_mtime_ns == before
+
+
+def test_evaluate_finds_the_figures_of_the_training(workspace, runs, script):
+    assert script("evaluate", f"run={runs['side']}", cwd=workspace) == 0
+    found = read(runs["side"] / "evaluations" / "test" / "metrics.json")
+    assert found["test"] == read(runs["side"] / "metrics.json")["test"]
+
+
+def test_the_archives_alone_are_enough(elsewhere, sample, script):
+    archives = ["run=models.zip", "data=data.zip"]
+    assert script("evaluate", *archives, cwd=elsewhere) == 0
+    assert len(list(elsewhere.glob("outputs/evaluations/**/metrics.json"))) == 2
+    explain = ["member=*/side/*", "per_outcome=1", "explainer.steps=4"]
+    assert script("explain", *archives, *explain, cwd=elsewhere) == 0
+    assert len(list(elsewhere.glob("outputs/explanations/**/contact_sheet.png"))) == 1
+    assert script("predict", archives[0], f"source={sample}", "output=res", cwd=elsewhere) == 0
+    predictions = pd.read_csv(elsewhere / "res/predictions.csv", keep_default_na=False)
+    assert len(predictions) == 32
+    assert set(predictions["label"]) == set(predictions["split"]) == {""}
+    assert len(pd.read_csv(elsewhere / "res/verdicts.csv")) == 16
+
+
+def test_predict_scores_what_it_can_and_names_what_it_cannot(elsewhere, sample, script):
+    photos = elsewhere / "photos"
+    photos.mkdir()
+    images = sorted((sample.parent / "raw").glob("damaged/*/*_*.*g"))
+    side = next(image for image in images if image.stem.endswith("_side"))
+    top = next(image for image in images if image.stem.endswith("_top"))
+    shutil.copy(side, photos / "camera7.jpg")
+    shutil.copy(side, photos)
+    shutil.copy(top, photos)
+    (photos / f"{side.stem[:13]}_broken_side.png").write_bytes(side.read_bytes()[:1000])
+    command = ["run=models.zip", "member=*/side/*", "source=photos", "output=res"]
+    assert script("predict", *command, "perspective=side", cwd=elsewhere) == 0
+    table = pd.read_csv(elsewhere / "res/predictions.csv", keep_default_na=False)
+    assert set(table["path"]) == {"camera7.jpg", side.name, f"{side.stem[:13]}_broken_side.png"}
+    scored = table[table["error"] == ""]
+    assert scored["probability"].astype(float).nunique() == 1
+    assert len(scored) == 2
+    assert not (elsewhere / "res/verdicts.csv").exists()
+    # Results are not overwritten unless asked.
+    before = (elsewhere / "res/predictions.csv").stat().st_mtime_ns
+    assert script("predict", *command, cwd=elsewhere) == 2
+    assert (elsewhere / "res/predictions.csv").stat().st_mtime_ns == before
+
+
+def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd):
+    sweep = ["-m", f"data.source={sample}", "name=mixed", "precision=fp16,fp32", *SMALL,
+             "trainer=cpu"]  # fmt: skip
+    assert script("train", *sweep, cwd=workspace) == 1
+    states = [read(file)["state"] for file in workspace.glob("outputs/mixed/**/status.json")]
+    assert states == ["done"]
+    assert "fp16 is not for this CPU" in "".join(capfd.readouterr()).replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("prepare", ["data.source=nowhere"], "nowhere"),
+        ("train", ["model=alexnet"], "efficientnet_lite"),
+        ("train", ["perspective=below"], "both"),
+        ("train", ["precision=int8"], "bf16_true"),
+        ("train", ["precision=fp16", "trainer=cpu"], "fp32"),
+        ("train", ["trainer.epochs=3"], "trainer.epochs"),
+        ("train", ["data=images"], "data.source"),
+        ("train", ["model.backbone=resnet19", "model.weights=none"], "resnet18"),
+        ("train", ["model=resnet", "model.weights=bundled"], "tf_efficientnet_lite0"),
+        ("train", ["model=resnet", "model.weights=lost.pth"], "lost.pth"),
+        ("evaluate", [], "run"),
+        ("evaluate", ["run=nowhere"], "nowhere"),
+        ("evaluate", ["run=models.zip", "data=data.zip", "split=exam"], "train, val, test"),
+        ("evaluate", ["run=models.zip", "data=data.zip", "member=none"], "member=none"),
+        ("evaluate", ["run=models.zip", "data=models.zip"], "models.zip"),
+        ("explain", ["run=models.zip"], "outputs/data"),
+        ("explain", ["run=models.zip", "data=data.zip", "images=[123]"], "123"),
+        ("explain", ["run=models.zip", "data=data.zip", "explainer.baseline=pink"], "black"),
+        ("predict", ["run=models.zip", "source=empty", "output=x"], "empty"),
+        ("predict", ["run=data.zip", "source=data.zip", "output=x"], "no run"),
+        ("report", ["name=nothing"], "nothing"),
+    ],
+)
+def test_a_mistake_gets_a_sentence_and_nothing_is_written(
+    elsewhere, script, capfd, name, arguments, message
+):
+    (elsewhere / "empty").mkdir()
+    before = sorted(elsewhere.iterdir())
+    assert script(name, *arguments, cwd=elsewhere) == 2
+    said = capfd.readouterr().err
+    assert said.startswith("error: ")
+    assert said.count("\n") == 1
+    assert message in said
+    assert "Traceback" not in said
+    outputs = elsewhere / "outputs"
+    written = [file for file in outputs.rglob("*") if file.is_file() and "cache" not in file.parts]
+    assert written == []
+    assert set(elsewhere.iterdir()) - set(before) <= {outputs}
+
+
+def test_a_run_without_a_checkpoint_is_refused(workspace, runs, script, tmp_path, capfd):
+    shutil.copytree(runs["side"], tmp_path / "run")
+    shutil.rmtree(tmp_path / "run/checkpoints")
+    assert script("evaluate", f"run={tmp_path / 'run'}", cwd=workspace) == 2
+    assert "best.ckpt" in capfd.readouterr().err
+
+
+def test_a_script_works_from_another_folder_in_a_process_of_its_own(tmp_path):
+    command = [sys.executable, str(ROOT / "scripts/prepare.py"), "data.source=nowhere"]
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: nowhere does not exist")
+    assert result.stdout == ""

@@ -1,0 +1,56 @@
+"""The README's commands run, in the README's order, on small data."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^python scripts/(\w+)\.py(.*)$", README, re.MULTILINE)
+SMALL = {
+    "prepare": ["data.sample.packages=16", "data.folds=2"],
+    "train": ["model.weights=none", "data.image_size=32", "trainer.max_epochs=1"],
+    "evaluate": [],
+    "explain": ["explainer.steps=4"],
+    "predict": ["overwrite=true"],
+    "report": [],
+}
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory, sample) -> Path:
+    """A folder with what the README's commands expect to find there."""
+    folder = tmp_path_factory.mktemp("readme")
+    shutil.copy(sample, folder / "raw-data.zip")
+    shutil.copytree(sample.parent / "raw" / "damaged", folder / "photos")
+    return folder
+
+
+def test_every_script_is_in_the_tour():
+    assert {name for name, _ in COMMANDS} == set(SMALL)
+
+
+def test_the_commands_run_in_order(workspace, script):
+    for name, rest in COMMANDS:
+        arguments = shlex.split(rest, comments=True)
+        # The notebook's archives are what earlier commands made.
+        if "data.source=data.zip" in arguments:
+            shutil.copy(workspace / "outputs/data/sample.zip", workspace / "data.zip")
+        if "run=models.zip" in arguments:
+            shutil.copy(workspace / "outputs/line7/models.zip", workspace / "models.zip")
+        assert script(name, *arguments, *SMALL[name], cwd=workspace) == 0, (name, rest)
+    leaderboard = pd.read_csv(workspace / "outputs/runs/leaderboard.csv")
+    assert len(leaderboard) >= 12
+    assert (leaderboard["state"] == "done").all()
+    for file in ("outputs/runs/report.html", "outputs/runs/models.zip", "results/verdicts.csv"):
+        assert (workspace / file).stat().st_size > 0
+    assert list((workspace / "outputs/runs").rglob("explanations/contact_sheet.png"))
+
+
+def test_every_make_target_of_the_readme_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`?make ([a-z-]+)", README)) <= targets

@@ -1,0 +1,78 @@
+import lightning as L
+import pandas as pd
+import pytest
+import torch
+from hydra.utils import instantiate
+from torch.utils.data import DataLoader
+
+from packsight.data.datamodule import Batch
+from packsight.models.backbone import create_network
+from packsight.models.weights import network_state, read_checkpoint
+from packsight.training.callbacks import History
+from packsight.training.classifier import Classifier
+
+
+def bright_or_dark(size: int) -> list[Batch]:
+    """Damaged images are bright, intact ones dark."""
+    generator = torch.Generator().manual_seed(0)
+    images = []
+    for index in range(size):
+        label = index % 2
+        noise = torch.randint(0, 60, (3, 32, 32), generator=generator)
+        images.append(Batch((noise + 150 * label).to(torch.uint8), torch.tensor(label)))
+    return images
+
+
+@pytest.fixture
+def fit(config, tmp_path):
+    def run(*overrides: str, epochs: int = 4):
+        torch.manual_seed(0)
+        cfg = config("train", "model.backbone=resnet10t", *overrides)
+        network = create_network(cfg.model, (32, 32))
+        optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
+        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, True, {"seed": 0})
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        trainer = L.Trainer(
+            max_epochs=epochs,
+            accelerator="cpu",
+            logger=History(tmp_path / "history.csv"),
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=tmp_path,
+            log_every_n_steps=1,
+        )
+        images = DataLoader(bright_or_dark(16), batch_size=8)
+        trainer.fit(classifier, images, DataLoader(bright_or_dark(8), batch_size=8))
+        return trainer, network, before
+
+    return run
+
+
+def test_it_learns_and_every_epoch_is_in_the_history(fit, tmp_path):
+    fit("finetune=scratch", epochs=6)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["epoch"].tolist() == list(range(6))
+    assert history["train/loss"].iloc[-1] < history["train/loss"].iloc[0] / 2
+    assert history["val/auroc"].iloc[-1] == 1.0
+    names = {
+        "loss", "accuracy", "auroc", "average_precision", "f1", "precision_damaged",
+        "recall_damaged", "precision_intact", "recall_intact",
+    }  # fmt: skip
+    expected = {f"{part}/{name}" for part in ("train", "val") for name in names}
+    assert expected | {"epoch", "lr"} <= set(history.columns)
+    assert history.notna().all(axis=None)
+
+
+def test_a_probe_moves_the_head_alone(fit):
+    _, network, before = fit("finetune=probe", epochs=1)
+    changed = {key for key, value in network.state_dict().items() if (value != before[key]).any()}
+    assert changed == {"backbone.fc.weight", "backbone.fc.bias"}
+
+
+def test_a_checkpoint_can_be_read_without_running_code(fit, tmp_path):
+    trainer, network, _ = fit("finetune=full", epochs=1)
+    trainer.save_checkpoint(tmp_path / "last.ckpt")
+    checkpoint = read_checkpoint(tmp_path / "last.ckpt")
+    assert checkpoint["config"] == {"seed": 0}
+    state = network_state(checkpoint)
+    assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
