@@ -96,7 +96,7 @@ def sentence(error: Exception) -> str:
 
 def name_variant(cfg: DictConfig) -> None:
     """Fill in `variant: auto` by comparing the configuration with its groups' defaults."""
-    from packsight.runs.folder import variant
+    from packsight.runs.folder import resolved, variant
 
     if cfg.variant != "auto":
         return
@@ -104,7 +104,4 @@ def name_variant(cfg: DictConfig) -> None:
     groups = ("data", "perspective", "model", "precision")
     defaults = hydra.compose("train", [f"{group}={choices[group]}" for group in groups])
     defaults.data.source, defaults.data.name = cfg.data.source, cfg.data.name
-    own, usual = (OmegaConf.to_container(each, resolve=True) for each in (cfg, defaults))
-    assert isinstance(own, dict)
-    assert isinstance(usual, dict)
-    cfg.variant = variant(own, usual)
+    cfg.variant = variant(resolved(cfg), resolved(defaults))

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from packsight.console import console
 from packsight.errors import UserError
@@ -32,8 +32,9 @@ def prepare(cfg: DictConfig) -> Path:
     if cfg.data.source is not None:
         return prepare_source(Path(cfg.data.source), target, cfg.data)
     with tempfile.TemporaryDirectory() as folder:
-        render_sample(Path(folder), **cfg.data.sample)
-        return prepare_source(Path(folder), target, cfg.data)
+        rendered = Path(folder, _source_name(cfg))
+        render_sample(rendered, **cfg.data.sample)
+        return prepare_source(rendered, target, cfg.data)
 
 
 def train(cfg: DictConfig) -> Path:
@@ -46,7 +47,7 @@ def train(cfg: DictConfig) -> Path:
     from packsight.files import sha256
     from packsight.models.backbone import input_size
     from packsight.models.weights import load_network
-    from packsight.runs.folder import is_done, recorded, run_folder
+    from packsight.runs.folder import is_done, recorded, resolved, run_folder
     from packsight.runs.saved import read_run
     from packsight.training import precision as precisions
     from packsight.training.board import log_results
@@ -67,8 +68,7 @@ def train(cfg: DictConfig) -> Path:
     cfg.manifest = sha256(root / "manifest.csv")
     folder = run_folder(cfg)
     cfg.folder = str(folder)
-    config = OmegaConf.to_container(cfg, resolve=True)
-    assert isinstance(config, dict)
+    config = resolved(cfg)
     if is_done(folder, config):
         console.print(f"done already: [cyan]{folder}[/]")
         return folder
@@ -114,8 +114,6 @@ def evaluate(cfg: DictConfig) -> list[Path]:
 def explain(cfg: DictConfig) -> list[Path]:
     """Where trained runs looked, on chosen images or a sample of each outcome."""
     from packsight.data.manifest import Split
-    from packsight.explanation.gallery import write_gallery
-    from packsight.explanation.selection import select
     from packsight.runs.saved import find_runs
 
     split = _choice(Split, "split", cfg.split)
@@ -152,20 +150,29 @@ def report(cfg: DictConfig) -> Path:
 
 def _training_data(cfg: DictConfig) -> "tuple[Path, pd.DataFrame]":
     """The prepared data that a configuration names; prepared now if that was not done yet."""
-    from packsight.data.prepare import is_prepared, load_data
+    from packsight.data.prepared import check_request, is_prepared, load_data
 
     target = Path(cfg.outputs, "data", cfg.data.name)
     if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
         target = Path(cfg.data.source)
-    elif not is_prepared(target):
+    elif is_prepared(target):
+        check_request(target, _source_name(cfg), cfg.data)
+    else:
         prepare(cfg)
     return load_data(target, _max_bytes(cfg.data), Path(cfg.outputs, "cache"))
+
+
+def _source_name(cfg: DictConfig) -> str:
+    """What stands in summary.json as the source: a file's name, or the sample's settings."""
+    if cfg.data.source is not None:
+        return Path(cfg.data.source).name
+    return "sample-" + "-".join(str(value) for value in cfg.data.sample.values())
 
 
 def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     """The data that a trained run is asked about: `data=`, or what it was trained on."""
     from packsight.data.datamodule import PackageDataModule
-    from packsight.data.prepare import load_data
+    from packsight.data.prepared import load_data
     from packsight.files import sha256
 
     source = cfg.data or Path(cfg.outputs, "data", run.config.data.name)

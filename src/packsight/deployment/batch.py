@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from packsight.console import console, track
 from packsight.data.archive import as_folder
-from packsight.data.decode import UnusableImage, decode
+from packsight.data.decode import UnusableImageError, decode
 from packsight.data.layout import IMAGE_SUFFIXES, source_files
 from packsight.data.manifest import LABELS, Perspective
 from packsight.deployment.predictor import Predictor, best_runs
@@ -120,7 +120,7 @@ def _score(
     def read(row: int) -> np.ndarray | str:
         try:
             return _pixels(root / table.at[row, "path"])
-        except UnusableImage as error:
+        except UnusableImageError as error:
             return str(error)
 
     starts = range(0, len(rows), batch_size)
@@ -138,9 +138,12 @@ def _score(
 
 
 def _pixels(file: Path) -> np.ndarray:
-    """RGB uint8 [H, W, 3], converted as `prepare` would. Raises UnusableImage."""
+    """RGB uint8 [H, W, 3], converted as `prepare` would. Raises UnusableImageError."""
     content = decode(file).content or file.read_bytes()
-    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise UnusableImageError("not a readable image")
+    return image
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Probabilities for every image of a loader: the one place where a model is asked for its scores."""
+"""Probabilities for every image of a loader: the one place where a model is asked for scores."""
 
 from collections.abc import Sequence
 from pathlib import Path

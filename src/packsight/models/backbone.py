@@ -1,6 +1,7 @@
 """Any timm model as a classifier of packages."""
 
 import difflib
+from typing import Any
 
 import timm
 import torch
@@ -18,9 +19,10 @@ class Network(nn.Module):
     Because normalisation is inside, an image's black is 0 wherever the network is used.
     """
 
-    def __init__(
-        self, backbone: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]
-    ) -> None:
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, backbone: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.backbone = backbone
         # Not persistent: they belong to the architecture, not to the weights.
@@ -48,11 +50,17 @@ def check_backbone(name: str) -> None:
         raise UserError(f"model.backbone={name} is not a timm model; {remedy}.")
 
 
-def input_size(backbone: str, image_size: int | list[int] | None) -> tuple[int, int]:
-    """Height and width in pixels that it is trained at. Raises UserError for an unknown name."""
+def pretrained_config(backbone: str) -> Any:
+    """What timm knows of a backbone's pretraining. Raises UserError for an unknown name."""
     check_backbone(backbone)
+    return timm.get_pretrained_cfg(backbone)
+
+
+def input_size(backbone: str, image_size: int | list[int] | None) -> tuple[int, int]:
+    """Height and width in pixels that it is trained at. Raises UserError for a size too small."""
+    own = pretrained_config(backbone).input_size[1:]
     if image_size is None:
-        return timm.get_pretrained_cfg(backbone).input_size[1:]
+        return own
     height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
     if min(height, width) < 32:
         raise UserError(f"data.image_size={image_size} is too small; use 32 pixels or more.")
@@ -65,7 +73,8 @@ def create_network(model: DictConfig, size: tuple[int, int], pretrained: bool = 
     The head is replaced after creation: for some families timm starts a head that is created with
     two classes with weights of ±0.7, whose gradients wreck pretrained features.
     """
-    options: dict[str, object] = {"drop_rate": model.drop_rate, "pretrained": pretrained}
+    backbone: Any
+    options: dict[str, Any] = {"drop_rate": model.drop_rate, "pretrained": pretrained}
     try:
         # A transformer's position embedding is made for one size.
         backbone = timm.create_model(model.backbone, img_size=size, **options)

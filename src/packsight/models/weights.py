@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from packsight.errors import UserError
-from packsight.models.backbone import Network, create_network
+from packsight.models.backbone import Network, create_network, pretrained_config
 
 BUNDLED_BACKBONE = "tf_efficientnet_lite0"
 HUB_TIMEOUT_S = 5.0
@@ -63,10 +63,9 @@ def network_state(checkpoint: Mapping) -> dict[str, Tensor]:
 
 def _check_hub(backbone: str) -> None:
     """Ask the hub once, briefly: its own retries take most of a minute to fail."""
-    import timm
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    repository = timm.get_pretrained_cfg(backbone).hf_hub_id
+    repository = pretrained_config(backbone).hf_hub_id
     if repository is None:
         raise UserError(
             f"timm has no ImageNet weights for {backbone}; choose another backbone or "

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from omegaconf import DictConfig, OmegaConf
@@ -26,6 +26,11 @@ NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspe
          "precision", "seed")  # fmt: skip
 INERT = ("outputs", "folder", "variant", "logger", "data.source", "data.num_workers",
          "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, with nothing left to interpolate."""
+    return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

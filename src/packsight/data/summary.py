@@ -1,0 +1,108 @@
+"""What prepare found, as JSON, as tables in the terminal, and as a contact sheet."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+
+from packsight.console import console
+from packsight.data.cache import read_image
+from packsight.data.contact_sheet import contact_sheet
+from packsight.data.layout import Rejected
+from packsight.data.manifest import LABELS, Perspective, Split, parse_boxes
+from packsight.data.scan import IDENTICAL, TWO_LABELS
+from packsight.data.splits import hash_order
+
+SHEET_PACKAGES = 12  # shown on the contact sheet, half of them damaged
+COLOURS = {"damaged": (176, 58, 46), "intact": (39, 110, 74)}
+_BOX_COLOURS = {"damage_boxes": (230, 40, 30), "package_box": (40, 140, 255)}
+
+
+def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
+    """Counts of a manifest and of what was rejected; all values fit JSON."""
+    counts = table.groupby(["label", "perspective", "split"]).size()
+    serials = {view: set(table["serial"][table["perspective"] == view]) for view in Perspective}
+    packages = set(table["serial"])
+    return {
+        "images": len(table),
+        "packages": len(packages),
+        "counts": {
+            label: {
+                view.value: {
+                    split.value: int(counts.get((label, view.value, split.value), 0))
+                    for split in Split
+                }
+                for view in Perspective
+            }
+            for label in LABELS
+        },
+        "sizes": Counter(f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True)),
+        "packages_lacking": {view.value: sorted(packages - seen) for view, seen in serials.items()},
+        "duplicates": sum(item.reason == IDENTICAL for item in rejected),
+        "serials_with_two_labels": sorted(
+            {item.detail for item in rejected if item.reason == TWO_LABELS}
+        ),
+        "rejected": Counter(item.reason for item in rejected),
+    }
+
+
+def show_summary(summary: dict[str, Any]) -> None:
+    """Print a summary."""
+    counts = Table(title="images", title_justify="left")
+    for name in ("label", "perspective"):
+        counts.add_column(name)
+    for name in (*Split, "all"):
+        counts.add_column(name, justify="right")
+    for label, views in summary["counts"].items():
+        for view, splits in views.items():
+            numbers = [splits[split] for split in Split]
+            counts.add_row(label, view, *map(str, [*numbers, sum(numbers)]))
+    console.print(counts)
+
+    facts = Table.grid(padding=(0, 2))
+    sizes = ", ".join(f"{size} ({count})" for size, count in summary["sizes"].items())
+    facts.add_row("packages", str(summary["packages"]))
+    facts.add_row("sizes", sizes.replace("x", "×"))
+    for view, serials in summary["packages_lacking"].items():
+        facts.add_row(f"without a {view} image", _some(serials))
+    facts.add_row("duplicate images", str(summary["duplicates"]))
+    facts.add_row("serials with two labels", _some(summary["serials_with_two_labels"]))
+    console.print(facts)
+
+    if summary["rejected"]:
+        rejected = Table(title="rejected files", title_justify="left")
+        rejected.add_column("reason")
+        rejected.add_column("files", justify="right")
+        for reason, count in summary["rejected"].items():
+            rejected.add_row(escape(reason), str(count))
+        console.print(rejected)
+
+
+def prepared_sheet(table: pd.DataFrame, folder: Path, seed: int) -> np.ndarray:
+    """Contact sheet, RGB, of packages of both labels; boxes of damage red, of packages blue."""
+    images, captions, colours = [], [], []
+    for label in reversed(LABELS):
+        rows = table[table["label"] == label].sort_values("perspective", ascending=False)
+        views = rows.groupby("serial").size()
+        order = sorted(hash_order(views.index, seed), key=lambda serial: -views[serial])
+        for serial in order[: SHEET_PACKAGES // 2]:
+            for row in rows[rows["serial"] == serial].itertuples():
+                image = read_image(folder / str(row.path))
+                thickness = max(2, image.shape[1] // 240)
+                for column, colour in _BOX_COLOURS.items():
+                    for xmin, ymin, xmax, ymax in parse_boxes(getattr(row, column)):
+                        cv2.rectangle(image, (xmin, ymin), (xmax, ymax), colour, thickness)
+                images.append(image)
+                captions.append(f"{label}  {serial}  {row.perspective}")
+                colours.append(COLOURS[label])
+    return contact_sheet(images, captions, columns=4, tile_width=320, colours=colours)
+
+
+def _some(serials: list[str]) -> str:
+    shown = ", ".join(serials[:3]) + (", …" if len(serials) > 3 else "")
+    return f"{len(serials)} ({shown})" if serials else "0"
