@@ -5,6 +5,7 @@ Lightning take seconds.
 """
 
 import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,6 +56,8 @@ def train(cfg: DictConfig) -> Path:
     from packsight.training.classifier import Classifier
 
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     precision = precisions.resolve(
         cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
     )
@@ -89,7 +92,7 @@ def train(cfg: DictConfig) -> Path:
         )
         trainer.fit(classifier, data)
         splits = [Split.VAL, Split.TEST]
-        metrics = _score(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
+        metrics = _evaluate(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
         log_results(board, folder, config, metrics)
     console.print(f"run: [cyan]{folder}[/]")
     return folder
@@ -105,7 +108,7 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         for run in runs:
             folder = _output(run, cfg, "evaluations") / split
-            _score(run, _data_of(run, cfg), [split], cfg.device, folder)
+            _evaluate(run, _data_of(run, cfg), [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders.append(folder)
     return folders
@@ -114,13 +117,30 @@ def evaluate(cfg: DictConfig) -> list[Path]:
 def explain(cfg: DictConfig) -> list[Path]:
     """Where trained runs looked, on chosen images or a sample of each outcome."""
     from packsight.data.manifest import Split
+    from packsight.explanation.attribution import parse_baseline
+    from packsight.explanation.gallery import explain_images
+    from packsight.explanation.selection import select
     from packsight.runs.saved import find_runs
+    from packsight.training.board import show_image
+    from packsight.training.precision import choose_device
 
     split = _choice(Split, "split", cfg.split)
-    folders: list[Path] = []
+    baseline = parse_baseline(cfg.explainer.baseline)
+    device = choose_device(cfg.device)
+    folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         for run in runs:
-            ...
+            console.print(f"[bold]{run.title}[/]", highlight=False)
+            data = _data_of(run, cfg)
+            predictions = _predictions(run, data, split, cfg.device)
+            chosen = select(predictions, split, cfg.per_outcome, [*map(str, cfg.images)])
+            folder = _output(run, cfg, "explanations")
+            network = run.load_network().to(device)
+            explain_images(network, data, chosen, baseline, cfg.explainer, folder)
+            if folder.parent == run.folder:
+                show_image(run.folder, "explanations", folder / "contact_sheet.png")
+            console.print(f"maps: [cyan]{folder}[/]")
+            folders.append(folder)
     return folders
 
 
@@ -183,18 +203,28 @@ def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     return PackageDataModule(root, manifest, config, run.image_size, Path(cfg.outputs, "cache"))
 
 
-def _score(
-    run: "Run", data: "PackageDataModule", splits: "list[Split]", device_name: str, folder: Path
-) -> dict[str, Any]:
-    """Score splits with a run's best weights, in the precision of its training."""
-    from packsight.evaluation.scoring import evaluate_splits, metrics_table
+def _predictions(
+    run: "Run", data: "PackageDataModule", split: "Split", device_name: str
+) -> "pd.DataFrame":
+    """A split scored with a run's best weights, in the precision of its training."""
+    from packsight.evaluation.scoring import score_split
     from packsight.training import precision as precisions
 
     device = precisions.choose_device(device_name)
     precision = precisions.resolve(run.config.precision.name, device)
-    network = run.load_network().to(precisions.weights_dtype(precision))
+    network = run.load_network().to(device, precisions.weights_dtype(precision))
     with precisions.autocast(precision, device):
-        metrics = evaluate_splits(network, data, splits, device, folder)
+        return score_split(network, data, split, device)
+
+
+def _evaluate(
+    run: "Run", data: "PackageDataModule", splits: "list[Split]", device: str, folder: Path
+) -> dict[str, Any]:
+    """Score splits and write predictions.csv, metrics.json and figures/ to a folder."""
+    from packsight.evaluation.scoring import metrics_table, write_evaluation
+
+    tables = {split: _predictions(run, data, split, device) for split in splits}
+    metrics = write_evaluation(tables, folder)
     for split in splits:
         console.print(metrics_table(metrics[split], f"{run.title}, {split} split"))
     return metrics

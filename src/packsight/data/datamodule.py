@@ -88,6 +88,7 @@ class PackageDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.cfg = cfg
+        self.root = root
         # All cameras in one cache, so that every run of a sweep shares it.
         paths = [root / path for path in manifest["path"]]
         self.cache = ImageCache(cache_folder, manifest["sha256"].tolist(), paths, image_size)

@@ -1,6 +1,5 @@
 """Probabilities for every image of a loader: the one place where a model is asked for scores."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,9 @@ import pandas as pd
 import torch
 from rich.table import Table
 from torch import nn
-from torch.utils.data import DataLoader
 
 from packsight.console import track
-from packsight.data.datamodule import Batch, PackageDataModule
+from packsight.data.datamodule import PackageDataModule
 from packsight.data.manifest import LABELS, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
 from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
@@ -22,29 +20,23 @@ SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 
 
 @torch.inference_mode()
-def damaged_probabilities(
-    network: nn.Module,
-    loader: DataLoader[Batch],
-    device: torch.device,
-    description: str,
-) -> np.ndarray:
-    """Probability of damaged, float64 [N] in the loader's order.
+def score_split(
+    network: nn.Module, data: PackageDataModule, split: Split, device: torch.device
+) -> pd.DataFrame:
+    """Every image of a split with its probability of damaged, in predictions.csv's columns.
 
-    The network is moved to `device` and left in evaluation mode.
+    The network stands on `device`; it is left in evaluation mode.
     """
-    network = network.to(device).eval()
+    network.eval()
+    loader = data.eval_dataloader(split)
     scores = []
-    for batch in track(loader, description, total=len(loader)):
+    for batch in track(loader, f"score {split}", total=len(loader)):
         logits = network(batch.image.to(device, non_blocking=True))
         scores.append(torch.softmax(logits.double(), dim=1)[:, 1].cpu())
-    return torch.cat(scores).numpy()
-
-
-def prediction_table(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """predictions.csv from a manifest's rows and the probability of damaged of each."""
-    table = rows[["serial", "perspective", "label"]].copy()
-    table["probability"] = probabilities
-    table["predicted"] = np.where(probabilities >= THRESHOLD, LABELS[1], LABELS[0])
+    probability = torch.cat(scores).numpy()
+    rows = data.rows(split)
+    table = rows[["serial", "perspective", "label"]].assign(probability=probability)
+    table["predicted"] = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
     return table.assign(split=rows["split"], path=rows["path"])
 
 
@@ -61,19 +53,8 @@ def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> Table:
     return table
 
 
-def evaluate_splits(
-    network: nn.Module,
-    data: PackageDataModule,
-    splits: Sequence[Split],
-    device: torch.device,
-    folder: Path,
-) -> dict[str, Any]:
-    """Score whole splits; write predictions.csv, metrics.json and figures/; return the metrics."""
-    tables = {}
-    for split in splits:
-        loader = data.eval_dataloader(split)
-        scores = damaged_probabilities(network, loader, device, f"score {split}")
-        tables[split] = prediction_table(data.rows(split), scores)
+def write_evaluation(tables: dict[Split, pd.DataFrame], folder: Path) -> dict[str, Any]:
+    """Write predictions.csv, metrics.json and figures/ for scored splits; return the metrics."""
     metrics = {split.value: metrics_by_perspective(table) for split, table in tables.items()}
     with replacing(folder / "predictions.csv") as temporary:
         pd.concat(tables.values()).to_csv(temporary, index=False)

@@ -6,6 +6,7 @@ from typing import Any
 import cv2
 import pandas as pd
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from torch.utils.tensorboard import SummaryWriter
 
 from packsight.evaluation.figures import history_figure, save
 
@@ -35,12 +36,13 @@ def log_results(
     test = metrics["test"]["all"]
     results = {f"test/{name}": test[name] for name in COMPARED if test[name] is not None}
     logger.log_hyperparams(chosen, results)
-    for figure in sorted((folder / "figures").glob("*.png")):
-        show_image(logger, f"figures/{figure.stem}", figure)
     logger.finalize("success")
+    for figure in sorted((folder / "figures").glob("*.png")):
+        show_image(folder, f"figures/{figure.stem}", figure)
 
 
-def show_image(logger: TensorBoardLogger, tag: str, file: Path) -> None:
-    """Add a picture file to a run's TensorBoard images."""
+def show_image(folder: Path, tag: str, file: Path) -> None:
+    """Add a picture file to the TensorBoard images of the run in `folder`."""
     image = cv2.imread(str(file), cv2.IMREAD_COLOR_RGB)
-    logger.experiment.add_image(tag, image, 0, dataformats="HWC")
+    with SummaryWriter(str(folder / "tensorboard")) as writer:
+        writer.add_image(tag, image, 0, dataformats="HWC")

@@ -1,0 +1,76 @@
+"""Which images to explain: named ones, or a sample of each outcome."""
+
+import difflib
+from collections.abc import Sequence
+from enum import StrEnum
+
+import pandas as pd
+
+from packsight.data.manifest import LABELS
+from packsight.errors import UserError
+
+_INTACT, _DAMAGED = LABELS
+
+
+class Outcome(StrEnum):
+    HIT = "hit"  # damaged, and found
+    MISS = "miss"  # damaged, called intact
+    FALSE_ALARM = "false alarm"  # intact, called damaged
+    CORRECT_PASS = "correct pass"
+
+
+def outcome(label: str, predicted: str) -> Outcome:
+    assert label in LABELS and predicted in LABELS
+    if label == _DAMAGED:
+        return Outcome.HIT if predicted == _DAMAGED else Outcome.MISS
+    return Outcome.FALSE_ALARM if predicted == _DAMAGED else Outcome.CORRECT_PASS
+
+
+def select(
+    predictions: pd.DataFrame, split: str, per_outcome: int, images: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Rows of predictions.csv to explain, with a column `outcome`, sorted by outcome and camera.
+
+    `images` (serials, or `<serial>_<perspective>`) are taken from any split. Without them, each
+    outcome and perspective of `split` gives up to `per_outcome` images, the most confident ones:
+    the clearest hits and passes, and the worst mistakes. Raises UserError for an image without a
+    prediction, and where nothing is left to explain.
+    """
+    table = predictions.assign(
+        outcome=[
+            outcome(label, predicted)
+            for label, predicted in zip(predictions["label"], predictions["predicted"], strict=True)
+        ],
+        confidence=predictions["probability"].where(
+            predictions["predicted"] == _DAMAGED, 1 - predictions["probability"]
+        ),
+    )
+    table["outcome"] = pd.Categorical(table["outcome"], list(Outcome), ordered=True)
+    table = table.sort_values(
+        ["outcome", "perspective", "confidence", "serial"], ascending=[True, True, False, True]
+    ).drop(columns="confidence")
+    if images:
+        # Hydra reads a serial as a number where it can.
+        table = table[_named(table, [str(image) for image in images])]
+    else:
+        table = table[table["split"] == split]
+        table = table.groupby(["outcome", "perspective"], observed=True).head(per_outcome)
+    if table.empty:
+        raise UserError(
+            f"split={split} with per_outcome={per_outcome} leaves no image to explain; "
+            f"the predictions have {', '.join(sorted(predictions['split'].unique()))}."
+        )
+    return table.astype({"outcome": str}).reset_index(drop=True)
+
+
+def _named(table: pd.DataFrame, images: Sequence[str]) -> pd.Series:
+    """Which rows [N] are meant by the names. Raises UserError for a name of none."""
+    keys = table["serial"] + "_" + table["perspective"]
+    known = {*table["serial"], *keys}
+    for name in images:
+        if name not in known:
+            close = difflib.get_close_matches(name, sorted(known), n=3, cutoff=0)
+            raise UserError(
+                f"image {name} has no prediction; there are, for example, {', '.join(close)}."
+            )
+    return table["serial"].isin(images) | keys.isin(images)
