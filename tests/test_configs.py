@@ -30,8 +30,6 @@ def test_every_stage_composes_and_resolves(config, stage):
 def test_every_option_composes_and_resolves(config, group, option):
     stage = "explain" if group == "explainer" else "train"
     overrides = [f"{group}={option}", *MANDATORY.get(stage, [])]
-    if option == "images":
-        overrides.append("data.source=photos.zip")
     cfg = config(stage, *overrides)
     assert "???" not in OmegaConf.to_yaml(cfg, resolve=True)
 

@@ -142,7 +142,6 @@ def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd)
         ("train", ["precision=int8"], "bf16_true"),
         ("train", ["precision=fp16", "trainer=cpu"], "fp32"),
         ("train", ["trainer.epochs=3"], "trainer.epochs"),
-        ("train", ["data=images"], "data.source"),
         ("train", ["model.backbone=resnet19", "model.weights=none"], "resnet18"),
         ("train", ["model=resnet", "model.weights=bundled"], "tf_efficientnet_lite0"),
         ("train", ["model=resnet", "model.weights=lost.pth"], "lost.pth"),
@@ -156,6 +155,7 @@ def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd)
         ("explain", ["run=models.zip", "data=data.zip", "explainer.baseline=pink"], "black"),
         ("predict", ["run=models.zip", "source=empty", "output=x"], "empty"),
         ("predict", ["run=data.zip", "source=data.zip", "output=x"], "no run"),
+        ("predict", ["run=models.zip", "source=x", "output=x", "perspective=up"], "top or side"),
         ("report", ["name=nothing"], "nothing"),
     ],
 )

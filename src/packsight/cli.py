@@ -20,6 +20,13 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # What a user can mend.
 MISTAKES = (UserError, HydraException, OmegaConfBaseException)
 
+# Keys of a stage that share their name with a config group, and where their value stands.
+VALUES = {
+    ("evaluate", "data"): "data.path",
+    ("explain", "data"): "data.path",
+    ("predict", "perspective"): "perspective.name",
+}
+
 
 def slug(source: str | None, fallback: str) -> str:
     """A folder name from a path: `photos/Line 7.zip` gives `line-7`; no path gives `fallback`."""
@@ -45,12 +52,16 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
             os.environ["HYDRA_FULL_ERROR"] = "1"
             # albumentations would look for a newer version over the network.
             os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+            sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             jobs: list[tuple[DictConfig, str, str]] = []
-            task = isolated(main, jobs)
+            mistakes: list[Exception] = []
+            task = isolated(main, jobs, mistakes)
             try:
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
-            except MISTAKES as error:
-                errors.print(f"[bold red]error:[/] {escape(sentence(error))}")
+            except MISTAKES as mistake:  # in the configuration itself
+                mistakes.append(mistake)
+            for mistake in mistakes:
+                errors.print(f"[bold red]error:[/] {escape(sentence(mistake))}")
                 sys.exit(2)
             if jobs:
                 from packsight.runs.sweep import finish
@@ -64,13 +75,22 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
 
 
 def isolated(
-    main: Callable[[DictConfig], None], jobs: list[tuple[DictConfig, str, str]]
+    main: Callable[[DictConfig], None],
+    jobs: list[tuple[DictConfig, str, str]],
+    mistakes: list[Exception],
 ) -> Callable[[DictConfig], None]:
-    """In a sweep, note each job as (configuration, name, error) and let none stop the others."""
+    """In a sweep, note each job as (configuration, name, error) and let none stop the others.
+
+    Elsewhere note a mistake: if it were raised, Hydra would print more than a sentence.
+    """
 
     def task(cfg: DictConfig) -> None:
         if HydraConfig.get().mode != RunMode.MULTIRUN:
-            return main(cfg)
+            try:
+                main(cfg)
+            except MISTAKES as mistake:
+                mistakes.append(mistake)
+            return
         name = HydraConfig.get().job.override_dirname
         console.rule(escape(name))
         error = ""
@@ -83,9 +103,17 @@ def isolated(
         if error:
             errors.print(f"[bold red]failed:[/] {escape(error)}")
         jobs.append((cfg, name, error))
-        return None
 
     return task
+
+
+def spell_out(argument: str, stage: str) -> str:
+    """`data=<path>` as `data.path=<path>`, where a stage takes a value and not a choice there.
+
+    Hydra would look for the value among the choices of the config group of that name.
+    """
+    key, equals, value = argument.partition("=")
+    return f"{VALUES[stage, key]}={value}" if equals and (stage, key) in VALUES else argument
 
 
 def sentence(error: Exception) -> str:

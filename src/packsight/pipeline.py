@@ -195,7 +195,7 @@ def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     from packsight.data.prepared import load_data
     from packsight.files import sha256
 
-    source = cfg.data or Path(cfg.outputs, "data", run.config.data.name)
+    source = cfg.data.path or Path(cfg.outputs, "data", run.config.data.name)
     root, manifest = load_data(source, _max_bytes(cfg), Path(cfg.outputs, "cache"))
     config = run.config.copy()
     if sha256(root / "manifest.csv") != config.manifest:

@@ -29,7 +29,7 @@ from packsight.data.sample_scene import (
 from packsight.errors import UserError
 from packsight.files import replacing
 
-MIN_DAMAGE = 1200  # pixels of damage that the side camera must see
+MIN_DAMAGE = 2400  # pixels of damage that the side camera must see, some 230 of a 224×224 input
 # How far beside the package's middle, in millimetres, the side camera must be to see a flank.
 MIN_ASIDE = 60
 

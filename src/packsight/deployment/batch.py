@@ -38,9 +38,11 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
         raise UserError(
             f"{output / present[0]} exists; choose another output= or set overwrite=true."
         )
+    if cfg.perspective.name not in (None, *Perspective):
+        raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
     chosen = best_runs(runs)
     with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
-        table = name_images(root, files, cfg.perspective)
+        table = name_images(root, files, cfg.perspective.name)
         unnamed = table["perspective"] == ""
         table.loc[unnamed, "error"] = (
             "the camera is unknown: name the file <serial>_<top|side> or give perspective="

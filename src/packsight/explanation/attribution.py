@@ -1,5 +1,6 @@
 """What each pixel added to the score of damaged."""
 
+import copy
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 from packsight.console import track
 from packsight.errors import UserError
 
-FLOOR = 0.1  # of the score difference, in logits: a delta is not divided by less
+FLOOR = 1.0  # logits: where two scores are closer, the delta is a share of this
 BLUR_SHARE = 0.08  # of the shorter side: the standard deviation of the blurred baseline
 
 
@@ -68,17 +69,21 @@ def integrated_gradients(
 ) -> list[Attribution]:
     """Integrated Gradients (Sundararajan et al. 2017) of images [N, 3, H, W], float in 0..1.
 
-    The network returns logits [B, 2]; it is taken in fp32 and evaluation mode. `steps` points on
-    the path from the baseline are evaluated `internal_batch_size` at a time.
+    The network returns logits [B, 2]; an fp32 copy of it runs, in evaluation mode. `steps` points
+    on the path from the baseline are evaluated `internal_batch_size` at a time.
     """
 
+    device = next(network.parameters(), images).device
+    explained = copy.deepcopy(network).float().eval().requires_grad_(False)
+    explained = explained.to(memory_format=torch.channels_last)
+
     def score(batch: Tensor) -> Tensor:
-        logits = network(batch.contiguous(memory_format=torch.channels_last))
+        logits = explained(batch.contiguous(memory_format=torch.channels_last))
         return logits[:, 1] - logits[:, 0]
 
     found = []
-    with _frozen(network):
-        for image in track(images.split(1), "explain", total=len(images)):
+    with _full_precision(device):
+        for image in track(images.float().to(device).split(1), "explain", total=len(images)):
             reference = baseline_image(image, baseline)
             attributions, delta = IntegratedGradients(score, multiply_by_inputs=True).attribute(
                 image,
@@ -101,14 +106,15 @@ def integrated_gradients(
 
 
 @contextmanager
-def _frozen(network: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and no gradients for parameters, which cost time and are not used."""
-    training = network.training
-    needed = {parameter: parameter.requires_grad for parameter in network.parameters()}
-    network.eval().requires_grad_(False)
+def _full_precision(device: torch.device) -> Iterator[None]:
+    """No autocast, no TF32, and the same convolution algorithm every time."""
+    matmul = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
     try:
-        yield
+        with (
+            torch.autocast(device.type, enabled=False),
+            torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+        ):
+            yield
     finally:
-        network.train(training)
-        for parameter, required in needed.items():
-            parameter.requires_grad_(required)
+        torch.set_float32_matmul_precision(matmul)

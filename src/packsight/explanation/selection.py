@@ -20,7 +20,7 @@ class Outcome(StrEnum):
 
 
 def outcome(label: str, predicted: str) -> Outcome:
-    assert label in LABELS and predicted in LABELS
+    assert {label, predicted} <= set(LABELS)
     if label == _DAMAGED:
         return Outcome.HIT if predicted == _DAMAGED else Outcome.MISS
     return Outcome.FALSE_ALARM if predicted == _DAMAGED else Outcome.CORRECT_PASS
@@ -50,8 +50,7 @@ def select(
         ["outcome", "perspective", "confidence", "serial"], ascending=[True, True, False, True]
     ).drop(columns="confidence")
     if images:
-        # Hydra reads a serial as a number where it can.
-        table = table[_named(table, [str(image) for image in images])]
+        table = table[_named(table, images)]
     else:
         table = table[table["split"] == split]
         table = table.groupby(["outcome", "perspective"], observed=True).head(per_outcome)
