@@ -120,9 +120,12 @@ def panel(item: Explained, method: str) -> Figure:
     limit = item.limit()
     shown = middle.imshow(item.map(), cmap=COLOURS, vmin=-limit, vmax=limit)
     middle.set_title("for damaged (orange), against (purple)", fontsize=9)
-    figure.colorbar(shown, ax=middle, shrink=0.8, label="logits a pixel", format="%.1g")
+    figure.colorbar(
+        shown, ax=middle, shrink=0.8, label=f"logits a pixel (to {QUANTILE} %)", format="%.1g"
+    )
     right.imshow(overlay(item))
-    right.set_title("overlay, boxes of the data set" if item.boxes else "overlay", fontsize=9)
+    boxes = ", boxes of the data set" if item.boxes else ""
+    right.set_title(f"overlay, map smoothed to show regions{boxes}", fontsize=9)
     for xmin, ymin, xmax, ymax in item.boxes:
         for axes in (left, right):
             axes.add_patch(_box(xmin, ymin, xmax, ymax))
@@ -131,8 +134,9 @@ def panel(item: Explained, method: str) -> Figure:
     row, delta = item.row, item.attribution.relative_delta
     doubt = "  (not converged: use more steps)" if delta > TRUSTED_DELTA else ""
     figure.suptitle(
-        f"{row['serial']} {row['perspective']}: {row['outcome']}, {row['label']}, p(damaged) = "
-        f"{row['probability']:.2f}    {method}, convergence delta {delta:.1%}{doubt}",
+        f"{row['serial']} {row['perspective']}: {row['outcome']}, {row['label']} called "
+        f"{row['predicted']}, p(damaged) = {row['probability']:.2f}   {method}, "
+        f"convergence delta {delta:.1%}{doubt}",
         fontsize=10,
         color="#b03000" if doubt else "black",
     )
