@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 6006
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-all lint dashboard clean help
+.PHONY: demo test lint dashboard clean help
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
 	$(BIN)/python scripts/prepare.py
@@ -14,9 +14,6 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 camera
 	$(BIN)/python scripts/report.py name=demo
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest -m "not slow" -n auto --dist loadfile
-
-test-all: $(VENV)/.installed ## Run all tests, the slow ones too
 	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.installed ## Check style and types

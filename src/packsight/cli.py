@@ -60,8 +60,8 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
             except MISTAKES as mistake:  # in the configuration itself
                 mistakes.append(mistake)
-            for mistake in mistakes:
-                errors.print(f"[bold red]error:[/] {escape(sentence(mistake))}")
+            if mistakes:
+                errors.print(f"[bold red]error:[/] {escape(sentence(mistakes[0]))}")
                 sys.exit(2)
             if jobs:
                 from packsight.runs.sweep import finish
