@@ -17,6 +17,8 @@ from packsight.console import console, errors
 from packsight.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+# Configuration, overrides, and the error in a sentence or "".
+Job = tuple[DictConfig, list[str], str]
 # What a user can mend.
 MISTAKES = (UserError, HydraException, OmegaConfBaseException)
 
@@ -53,7 +55,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
             # albumentations would look for a newer version over the network.
             os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
-            jobs: list[tuple[DictConfig, str, str]] = []
+            jobs: list[Job] = []
             mistakes: list[Exception] = []
             task = isolated(main, jobs, mistakes)
             try:
@@ -76,10 +78,10 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], 
 
 def isolated(
     main: Callable[[DictConfig], None],
-    jobs: list[tuple[DictConfig, str, str]],
+    jobs: list[Job],
     mistakes: list[Exception],
 ) -> Callable[[DictConfig], None]:
-    """In a sweep, note each job as (configuration, name, error) and let none stop the others.
+    """In a sweep, note each job, its error if it has one, and let none stop the others.
 
     Elsewhere note a mistake: if it were raised, Hydra would print more than a sentence.
     """
@@ -91,8 +93,8 @@ def isolated(
             except MISTAKES as mistake:
                 mistakes.append(mistake)
             return
-        name = HydraConfig.get().job.override_dirname
-        console.rule(escape(name))
+        overrides = list(HydraConfig.get().overrides.task)
+        console.rule(escape(" ".join(overrides)))
         error = ""
         try:
             main(cfg)
@@ -102,7 +104,7 @@ def isolated(
             error = f"{type(defect).__name__}: {sentence(defect)}"
         if error:
             errors.print(f"[bold red]failed:[/] {escape(error)}")
-        jobs.append((cfg, name, error))
+        jobs.append((cfg, overrides, error))
 
     return task
 

@@ -32,12 +32,17 @@ def pack_models(experiment: Path) -> Path:
     return archive
 
 
-def finish(stage: str, jobs: Sequence[tuple[DictConfig, str, str]]) -> None:
-    """Tell what became of each job; after a training sweep write its leaderboard and models.zip."""
+def finish(stage: str, jobs: Sequence[tuple[DictConfig, list[str], str]]) -> None:
+    """Tell what became of each job (configuration, overrides, error).
+
+    After a training sweep write the leaderboard and models.zip.
+    """
+    shared = set.intersection(*(set(overrides) for _, overrides, _ in jobs))
     table = Table(title="jobs", title_justify="left")
     for column in ("job", "state", "error"):
         table.add_column(column, overflow="fold")
-    for _, name, error in jobs:
+    for _, overrides, error in jobs:
+        name = " ".join(override for override in overrides if override not in shared)
         table.add_row(escape(name), "[red]failed[/]" if error else "done", escape(error))
     console.print(table)
     if stage != "train":

@@ -1,0 +1,44 @@
+import zipfile
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from packsight.errors import UserError
+from packsight.runs.sweep import finish, pack_models
+
+
+@pytest.fixture
+def experiment(tmp_path) -> Path:
+    """One run with a model, one that failed before it had any."""
+    good = tmp_path / "exp/sample/resnet18/side/fp32/split_seed0"
+    for name in ("config.yaml", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures/a.png"):
+        (good / name).parent.mkdir(parents=True, exist_ok=True)
+        (good / name).write_text(name)
+    bad = tmp_path / "exp/sample/resnet18/top/fp32/split_seed0"
+    bad.mkdir(parents=True)
+    (bad / "config.yaml").write_text("")
+    return tmp_path / "exp"
+
+
+def test_models_zip_holds_what_another_machine_needs_and_no_more(experiment):
+    with zipfile.ZipFile(pack_models(experiment)) as archive:
+        names = set(archive.namelist())
+    run = "sample/resnet18/side/fp32/split_seed0"
+    assert names == {f"{run}/config.yaml", f"{run}/checkpoints/best.ckpt"}
+
+
+def test_an_experiment_without_models_is_refused(tmp_path):
+    with pytest.raises(UserError, match="no trained run"):
+        pack_models(tmp_path)
+
+
+def test_the_end_of_a_sweep_names_what_tells_its_jobs_apart(capsys):
+    cfg = OmegaConf.create({"outputs": "nowhere", "name": "exp"})
+    jobs = [(cfg, ["seed=0", "model=a"], ""), (cfg, ["seed=0", "model=b"], "out of memory")]
+    finish("train", jobs)
+    printed = capsys.readouterr().out
+    assert "model=a" in printed
+    assert "failed" in printed
+    assert "out of memory" in printed
+    assert "seed=0" not in printed
