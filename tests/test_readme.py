@@ -13,7 +13,13 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python scripts/(\w+)\.py(.*)$", README, re.MULTILINE)
 SMALL = {
     "prepare": ["data.sample.packages=16", "data.folds=2"],
-    "train": ["model.weights=none", "data.image_size=32", "trainer.max_epochs=1"],
+    "train": [
+        "data.sample.packages=16",
+        "data.folds=2",
+        "model.weights=none",
+        "data.image_size=32",
+        "trainer.max_epochs=1",
+    ],
     "evaluate": [],
     "explain": ["explainer.steps=4"],
     "predict": ["overwrite=true"],
