@@ -82,7 +82,7 @@ def test_a_finished_run_is_not_trained_again(workspace, runs, sample, script):
 
 def test_evaluate_finds_the_figures_of_the_training(workspace, runs, script):
     assert script("evaluate", f"run={runs['side']}", cwd=workspace) == 0
-    found = read(runs["side"] / "evaluations" / "test" / "metrics.json")
+    found = read(runs["side"] / "evaluations" / "raw-data_test" / "metrics.json")
     assert found["test"] == read(runs["side"] / "metrics.json")["test"]
 
 

@@ -107,8 +107,9 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         for run in runs:
-            folder = _output(run, cfg, "evaluations") / split
-            _evaluate(run, _data_of(run, cfg), [split], cfg.device, folder)
+            data = _data_of(run, cfg)
+            folder = _output(run, cfg, "evaluations") / f"{data.root.name}_{split}"
+            _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders.append(folder)
     return folders
@@ -132,7 +133,7 @@ def explain(cfg: DictConfig) -> list[Path]:
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False)
             data = _data_of(run, cfg)
-            predictions = _predictions(run, data, split, cfg.device)
+            predictions = _predictions(run, data, [split], cfg.device)[split]
             chosen = select(predictions, split, cfg.per_outcome, [*map(str, cfg.images)])
             folder = _output(run, cfg, "explanations")
             network = run.load_network().to(device)
@@ -204,9 +205,9 @@ def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
 
 
 def _predictions(
-    run: "Run", data: "PackageDataModule", split: "Split", device_name: str
-) -> "pd.DataFrame":
-    """A split scored with a run's best weights, in the precision of its training."""
+    run: "Run", data: "PackageDataModule", splits: "list[Split]", device_name: str
+) -> "dict[Split, pd.DataFrame]":
+    """Splits scored with a run's best weights, in the precision of its training."""
     from packsight.evaluation.scoring import score_split
     from packsight.training import precision as precisions
 
@@ -214,7 +215,7 @@ def _predictions(
     precision = precisions.resolve(run.config.precision.name, device)
     network = run.load_network().to(device, precisions.weights_dtype(precision))
     with precisions.autocast(precision, device):
-        return score_split(network, data, split, device)
+        return {split: score_split(network, data, split, device) for split in splits}
 
 
 def _evaluate(
@@ -223,8 +224,7 @@ def _evaluate(
     """Score splits and write predictions.csv, metrics.json and figures/ to a folder."""
     from packsight.evaluation.scoring import metrics_table, write_evaluation
 
-    tables = {split: _predictions(run, data, split, device) for split in splits}
-    metrics = write_evaluation(tables, folder)
+    metrics = write_evaluation(_predictions(run, data, splits, device), folder)
     for split in splits:
         console.print(metrics_table(metrics[split], f"{run.title}, {split} split"))
     return metrics

@@ -48,7 +48,7 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
             "the camera is unknown: name the file <serial>_<top|side> or give perspective="
         )
         wanted = table[unnamed | table["perspective"].isin(list(chosen))].copy()
-        if unnamed.all() or wanted["perspective"].eq("").all():
+        if wanted["perspective"].eq("").all():
             seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
             raise UserError(
                 f"no image in {cfg.source} is for a camera of this run ({', '.join(chosen)}); "

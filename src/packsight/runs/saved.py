@@ -13,6 +13,8 @@ from packsight.errors import UserError
 from packsight.models.backbone import Network, create_network, input_size
 from packsight.models.weights import network_state, read_checkpoint
 
+BEST = Path("checkpoints", "best.ckpt")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -45,7 +47,8 @@ class Run:
 def find_runs(path: str | Path, member: str, max_bytes: int) -> Iterator[list[Run]]:
     """Runs in a run folder, an experiment folder, a checkpoint of packsight or models.zip.
 
-    `member` is a pattern that a run's folder has to fit. Raises UserError if there is none.
+    `member` is a pattern that a run's folder has to fit; of several runs, those without a model
+    are left out. Raises UserError if there is none.
     """
     path = Path(path)
     if path.suffix == ".ckpt":
@@ -64,12 +67,14 @@ def find_runs(path: str | Path, member: str, max_bytes: int) -> Iterator[list[Ru
             raise UserError(
                 f"no run in {path} fits member={member}; it holds {', '.join(names.values())}."
             )
-        yield [read_run(folder, names[folder]) for folder in chosen]
+        # A sweep may be half done; what has no model yet is no reason to refuse the others.
+        ready = [folder for folder in chosen if (folder / BEST).is_file()] or chosen[:1]
+        yield [read_run(folder, names[folder]) for folder in ready]
 
 
 def read_run(folder: Path, name: str = "") -> Run:
     """The run in a folder. Raises UserError if it has no best checkpoint."""
-    checkpoint = folder / "checkpoints" / "best.ckpt"
+    checkpoint = folder / BEST
     if not checkpoint.is_file():
         raise UserError(f"the run {folder} has no checkpoints/best.ckpt; train it to its end.")
     config = OmegaConf.load(folder / "config.yaml")
