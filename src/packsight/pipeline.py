@@ -44,10 +44,11 @@ def train(cfg: DictConfig) -> Path:
     from hydra.utils import instantiate
 
     from packsight.data.datamodule import PackageDataModule
+    from packsight.data.locate import load_belts
     from packsight.data.manifest import Split
     from packsight.files import sha256
     from packsight.models.backbone import input_size
-    from packsight.models.weights import load_network
+    from packsight.models.weights import initial_network
     from packsight.runs.folder import is_done, recorded, resolved, run_folder
     from packsight.runs.saved import read_run
     from packsight.training import precision as precisions
@@ -64,8 +65,12 @@ def train(cfg: DictConfig) -> Path:
     cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    size = input_size(cfg.model.backbone, cfg.data.image_size)
-    network = load_network(cfg.model, size)
+    if cfg.model.weights == "none" and cfg.finetune.frozen_share:
+        raise UserError(
+            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
+        )
+    size = input_size(cfg)
+    network = initial_network(cfg, size)
 
     root, manifest = _training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
@@ -80,7 +85,9 @@ def train(cfg: DictConfig) -> Path:
         data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
         optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
         layout = cfg.model.channels_last
-        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, layout, config)
+        classifier = Classifier(
+            network, optimizer, scheduler, cfg.finetune, layout, config, load_belts(root)
+        )
         board = instantiate(cfg.logger)
         callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
         trainer = instantiate(

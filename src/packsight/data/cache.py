@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from packsight.console import track
+from packsight.data.crop import Window
 from packsight.errors import UserError
 from packsight.files import replacing
 
@@ -21,16 +22,8 @@ def read_image(path: Path) -> np.ndarray:
     return image
 
 
-def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The whole image [H, W, 3] at `size` (height, width); the aspect ratio gives way."""
-    height, width = size
-    shrinks = height * width < image.shape[0] * image.shape[1]
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    return cv2.resize(image, (width, height), interpolation=interpolation)
-
-
 class ImageCache:
-    """A memory-mapped uint8 array [N, H, W, 3], indexed by the SHA-256 of an image's file.
+    """A memory-mapped uint8 array [N, H, W, 3] of the windows of images, indexed by file hash.
 
     Its name is a hash of what it holds, so it is never stale and may be deleted at any time. Two
     processes that build the same one write the same bytes, and each renames a whole file.
@@ -41,23 +34,25 @@ class ImageCache:
         folder: Path,
         hashes: Sequence[str],
         paths: Sequence[Path],
+        windows: Sequence[Window],
         size: tuple[int, int],
     ) -> None:
-        files = dict(sorted(zip(hashes, paths, strict=True)))
-        key = hashlib.sha256(f"{size} {' '.join(files)}".encode()).hexdigest()[:16]
-        self.rows = {content: row for row, content in enumerate(files)}
+        parts = sorted(zip(hashes, windows, paths, strict=True))
+        content = [(content, tuple(window)) for content, window, _ in parts]
+        key = hashlib.sha256(f"{size} {content}".encode()).hexdigest()[:16]
+        self.rows = {content: row for row, (content, *_) in enumerate(parts)}
         self.file = folder / f"images-{key}.npy"
         if not self.file.exists():
-            self._build(list(files.values()), size)
+            self._build([(path, window) for _, window, path in parts], size)
         self.images = np.load(self.file, mmap_mode="r")
 
-    def _build(self, paths: list[Path], size: tuple[int, int]) -> None:
+    def _build(self, parts: list[tuple[Path, Window]], size: tuple[int, int]) -> None:
         with replacing(self.file) as temporary, ThreadPoolExecutor() as pool:
             images = np.lib.format.open_memmap(
-                temporary, mode="w+", dtype=np.uint8, shape=(len(paths), *size, 3)
+                temporary, mode="w+", dtype=np.uint8, shape=(len(parts), *size, 3)
             )
-            decoded = pool.map(lambda path: resize(read_image(path), size), paths)
-            for row, image in enumerate(track(decoded, "decode images", total=len(paths))):
+            decoded = pool.map(lambda part: part[1].cut(read_image(part[0]), size), parts)
+            for row, image in enumerate(track(decoded, "decode images", total=len(parts))):
                 images[row] = image
             images.flush()
 
@@ -70,5 +65,5 @@ class ImageCache:
         self.images = np.load(self.file, mmap_mode="r")
 
     def __getitem__(self, content: str) -> np.ndarray:
-        """The image whose file has this SHA-256: uint8 [H, W, 3], read-only."""
+        """The window of the image whose file has this SHA-256: uint8 [H, W, 3], read-only."""
         return self.images[self.rows[content]]

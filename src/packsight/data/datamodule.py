@@ -1,6 +1,6 @@
 """From the manifest to batches: which packages, in which order, changed how."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,38 +13,59 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from packsight.data.cache import ImageCache
+from packsight.data.crop import crop_windows
 from packsight.data.manifest import LABELS, Split
+from packsight.data.pair import JOIN, pair_images
 from packsight.data.splits import fold_splits
 from packsight.data.transforms import Transform, training_transform
 from packsight.errors import UserError
 
 
 class Batch(NamedTuple):
-    image: Tensor  # uint8 [B, 3, H, W]
+    image: Tensor  # uint8 [B, 3, H, W], or [B, 3, H, 2 W] with the images of both cameras
     label: Tensor  # int64 [B], 1 is damaged
 
 
 class PackageDataset(Dataset[Batch]):
-    """Rows of a manifest as images. An index is a row, or (row, seed) to transform it by."""
+    """Rows of a table as images, the images of a row side by side, black where one is missing.
+
+    An index is a row, or (row, seed) to transform it by. With `camera_dropout`, that share of a
+    row's images is blackened, so that a network learns to do without a camera.
+    """
 
     def __init__(
-        self, table: pd.DataFrame, cache: ImageCache, transform: Transform | None = None
+        self,
+        table: pd.DataFrame,
+        cache: ImageCache,
+        transform: Transform | None = None,
+        camera_dropout: float = 0.0,
     ) -> None:
-        self.hashes = table["sha256"].tolist()
+        self.contents = [joined.split(JOIN) for joined in table["sha256"]]
         self.labels = [LABELS.index(label) for label in table["label"]]
         self.cache = cache
         self.transform = transform
+        self.camera_dropout = camera_dropout
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, index: int | tuple[int, int]) -> Batch:
         row, seed = index if isinstance(index, tuple) else (index, None)
-        image = self.cache[self.hashes[row]]
-        if self.transform is not None and seed is not None:
-            image = self.transform(image, seed)
-        tensor = torch.from_numpy(np.array(image)).permute(2, 0, 1)
+        contents = self.contents[row]
+        if seed is not None and all(contents):
+            draw = np.random.default_rng(seed)
+            if draw.random() < self.camera_dropout * len(contents):
+                contents = list(contents)
+                contents[draw.integers(len(contents))] = ""
+        images = [self._image(content, seed) for content in contents]
+        tensor = torch.from_numpy(np.hstack(images)).permute(2, 0, 1)
         return Batch(tensor, torch.tensor(self.labels[row]))
+
+    def _image(self, content: str, seed: int | None) -> np.ndarray:
+        if not content:
+            return np.zeros_like(self.cache.images[0])
+        image = self.cache[content]
+        return image if self.transform is None or seed is None else self.transform(image, seed)
 
 
 class SeededSampler(Sampler[tuple[int, int]]):
@@ -73,9 +94,9 @@ class SeededSampler(Sampler[tuple[int, int]]):
 
 
 class PackageDataModule(L.LightningDataModule):
-    """Train, validation and test images of the chosen cameras.
+    """Train, validation and test images of the chosen cameras, `image_size` each.
 
-    Raises UserError if a camera has no image in a split.
+    Raises UserError if a camera has no image in a split, and for a crop that the data cannot give.
     """
 
     def __init__(
@@ -89,15 +110,26 @@ class PackageDataModule(L.LightningDataModule):
         super().__init__()
         self.cfg = cfg
         self.root = root
+        self.image_size = image_size
+        manifest = manifest.reset_index(drop=True)
+        manifest["window"] = crop_windows(manifest, cfg.crop, image_size)
         # All cameras in one cache, so that every run of a sweep shares it.
-        paths = [root / path for path in manifest["path"]]
-        self.cache = ImageCache(cache_folder, manifest["sha256"].tolist(), paths, image_size)
+        self.cache = ImageCache(
+            cache_folder,
+            manifest["sha256"].tolist(),
+            [root / path for path in manifest["path"]],
+            manifest["window"].tolist(),
+            image_size,
+        )
         if cfg.data.fold is not None:
             manifest = manifest.assign(split=fold_splits(manifest, cfg.data))
         self.table = manifest[manifest["perspective"].isin(list(cfg.perspective.cameras))]
 
     def rows(self, split: Split) -> pd.DataFrame:
-        """The manifest's rows of a split. Raises UserError if a camera has none there."""
+        """The manifest's rows of a split, or one row per package where a model gets both images.
+
+        Raises UserError if a camera has none there.
+        """
         table = self.table[self.table["split"] == split].reset_index(drop=True)
         for camera in self.cfg.perspective.cameras:
             if not (table["perspective"] == camera).any():
@@ -105,11 +137,21 @@ class PackageDataModule(L.LightningDataModule):
                     f"the data has no {camera} image in its {split} split; choose another "
                     "perspective or prepare more packages."
                 )
-        return table
+        return pair_images(table) if self.cfg.perspective.paired else table
+
+    def images(self, paths: Iterable[str]) -> Tensor:
+        """What a model sees of the rows with these paths: uint8 [N, 3, H, W]."""
+        contents = self.table.set_index("path")["sha256"]
+        joined = [JOIN.join(contents.get(part, "") for part in path.split(JOIN)) for path in paths]
+        rows = pd.DataFrame({"sha256": joined}).assign(label=LABELS[0])
+        dataset = PackageDataset(rows, self.cache)
+        return torch.stack([dataset[row].image for row in range(len(dataset))])
 
     def train_dataloader(self) -> DataLoader[Batch]:
         transform = training_transform(self.cfg.transforms)
-        dataset = PackageDataset(self.rows(Split.TRAIN), self.cache, transform)
+        dataset = PackageDataset(
+            self.rows(Split.TRAIN), self.cache, transform, self.cfg.perspective.camera_dropout
+        )
         size = self.cfg.data.batch_size
         return DataLoader(
             dataset,

@@ -10,6 +10,7 @@ from packsight.errors import UserError
 from packsight.files import replacing
 
 Box = tuple[int, int, int, int]
+Upright = tuple[float, float, float, float, float]  # centre x, y, width, height, clockwise degrees
 
 NAME = "manifest.csv"
 LABELS = ("intact", "damaged")  # the index is the class index; damaged is the positive class
@@ -28,6 +29,7 @@ COLUMNS: tuple[str, ...] = (
     "mask",
     "crop",
     "crop_source",
+    "upright",
 )
 _NUMBERS = {"width": "int64", "height": "int64", "fold": "Int64"}
 

@@ -18,12 +18,14 @@ from rich.markup import escape
 from packsight.console import console, track
 from packsight.data import manifest
 from packsight.data.archive import as_folder, pack
+from packsight.data.cache import read_image
 from packsight.data.layout import source_files
-from packsight.data.manifest import LABELS, format_boxes
+from packsight.data.locate import locate_packages, save_belts
+from packsight.data.manifest import LABELS, Perspective, format_boxes
 from packsight.data.prepared import SUMMARY, data_root, is_prepared, split_settings
 from packsight.data.scan import Scan, UsableImage, scan
 from packsight.data.splits import assign_folds, assign_splits
-from packsight.data.summary import prepared_sheet, show_summary, summarise
+from packsight.data.summary import crop_sheet, prepared_sheet, show_summary, summarise
 from packsight.errors import UserError
 from packsight.files import read_json, sha256, write_json
 
@@ -53,10 +55,15 @@ def prepare(source: Path, target: Path, data: DictConfig) -> Path:
             found = scan(root, Path(work), source)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
+            table = _located(table, folder)
             manifest.write_manifest(table, folder)
             _write_rejected(found, folder)
             sheet = prepared_sheet(table, folder, data.split_seed)
             cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1])
+            for camera, rows in table.groupby("perspective"):
+                cv2.imwrite(
+                    str(folder / f"crops_{camera}.png"), crop_sheet(rows, folder)[..., ::-1]
+                )
             summary = {
                 "source": source.name,
                 "fingerprint": fingerprint,
@@ -87,7 +94,7 @@ def _pack(target: Path) -> None:
 
 
 def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
-    """A hash of all the source's paths and contents and of the settings."""
+    """A hash of all the source's paths and contents, the settings, and what a manifest holds."""
     paths = source_files(root)
     with ThreadPoolExecutor() as pool:
         hashed = pool.map(lambda path: sha256(root / path), paths)
@@ -97,7 +104,7 @@ def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
             raise UserError(
                 f"{error.filename} cannot be read ({error.strerror}); make it readable."
             ) from error
-    return hashlib.sha256(json.dumps([settings, content]).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([manifest.COLUMNS, settings, content]).encode()).hexdigest()
 
 
 def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
@@ -152,8 +159,6 @@ def _table(images: list[UsableImage], settings: dict[str, Any]) -> pd.DataFrame:
                 "package_box": format_boxes(image.package_box),
                 "damage_boxes": format_boxes(image.damage_boxes),
                 "mask": mask,
-                "crop": "",
-                "crop_source": "",
                 "part": image.part,
             }
         )
@@ -169,7 +174,7 @@ def _table(images: list[UsableImage], settings: dict[str, Any]) -> pd.DataFrame:
         folds = assign_folds(packages, settings["folds"], settings["split_seed"])
     table["split"] = table["serial"].map(splits)
     table["fold"] = table["serial"].map(folds).astype("Int64")
-    return table[list(manifest.COLUMNS)].sort_values(["serial", "perspective"], ignore_index=True)
+    return table.sort_values(["serial", "perspective"], ignore_index=True)
 
 
 def _places(image: UsableImage) -> tuple[str, str]:
@@ -184,6 +189,22 @@ def _write_images(images: list[UsableImage], folder: Path) -> None:
             if origin is not None:
                 (folder / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(origin, folder / place)
+
+
+def _located(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The manifest with each package's place in `crop`; the belts' models go to the folder."""
+    cameras = {
+        camera.value: table.index[table["perspective"] == camera].tolist() for camera in Perspective
+    }
+    belts, places = locate_packages(lambda row: read_image(folder / table.at[row, "path"]), cameras)
+    save_belts(belts, folder)
+    for row in table.itertuples():
+        place = places[row.Index]
+        box = place.box if place else (0, 0, row.width, row.height)
+        table.loc[row.Index, "crop"] = format_boxes([box])
+        table.loc[row.Index, "crop_source"] = "auto" if place else "frame"
+        table.loc[row.Index, "upright"] = " ".join(map(str, place.upright)) if place else ""
+    return table
 
 
 def _write_rejected(found: Scan, folder: Path) -> None:

@@ -1,6 +1,7 @@
 """What prepare found, as JSON, as tables in the terminal, and as a contact sheet."""
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,13 @@ from packsight.data.splits import hash_order
 
 SHEET_PACKAGES = 12  # shown on the contact sheet, half of them damaged
 COLOURS = {"damaged": (176, 58, 46), "intact": (39, 110, 74)}
-_BOX_COLOURS = {"damage_boxes": (230, 40, 30), "package_box": (40, 140, 255)}
+_BOX_COLOURS = {
+    "damage_boxes": (230, 40, 30),
+    "package_box": (40, 140, 255),
+    "crop": (250, 190, 20),
+}
+CROPS = 600  # shown at most for each camera
+TILE = 192  # pixels of their width
 
 
 def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
@@ -43,6 +50,12 @@ def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
         },
         "sizes": Counter(f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True)),
         "packages_lacking": {view.value: sorted(packages - seen) for view, seen in serials.items()},
+        "not_located": {
+            view.value: sorted(
+                table["serial"][(table["perspective"] == view) & (table["crop_source"] == "frame")]
+            )
+            for view in Perspective
+        },
         "duplicates": sum(item.reason == IDENTICAL for item in rejected),
         "serials_with_two_labels": sorted(
             {item.detail for item in rejected if item.reason == TWO_LABELS}
@@ -70,6 +83,8 @@ def show_summary(summary: dict[str, Any]) -> None:
     facts.add_row("sizes", sizes.replace("x", "×"))
     for view, serials in summary["packages_lacking"].items():
         facts.add_row(f"without a {view} image", _some(serials))
+    for view, serials in summary["not_located"].items():
+        facts.add_row(f"package not found in a {view} image", f"{_some(serials)}, whole frame used")
     facts.add_row("duplicate images", str(summary["duplicates"]))
     facts.add_row("serials with two labels", _some(summary["serials_with_two_labels"]))
     console.print(facts)
@@ -84,7 +99,10 @@ def show_summary(summary: dict[str, Any]) -> None:
 
 
 def prepared_sheet(table: pd.DataFrame, folder: Path, seed: int) -> np.ndarray:
-    """Contact sheet, RGB, of packages of both labels; boxes of damage red, of packages blue."""
+    """Contact sheet, RGB, of packages of both labels.
+
+    Boxes of damage are red, of packages blue, of where the package was located yellow.
+    """
     images, captions, colours = [], [], []
     for label in reversed(LABELS):
         rows = table[table["label"] == label].sort_values("perspective", ascending=False)
@@ -101,6 +119,26 @@ def prepared_sheet(table: pd.DataFrame, folder: Path, seed: int) -> np.ndarray:
                 captions.append(f"{label}  {serial}  {row.perspective}")
                 colours.append(COLOURS[label])
     return contact_sheet(images, captions, columns=4, tile_width=320, colours=colours)
+
+
+def crop_sheet(rows: pd.DataFrame, folder: Path) -> np.ndarray:
+    """Contact sheet, RGB, of where each package was located; the frames without one come first."""
+    rows = rows.sort_values(["crop_source", "serial"], ascending=[False, True]).head(CROPS)
+
+    def tile(path: str, crop: str) -> np.ndarray:
+        image = read_image(folder / path)
+        thickness = max(2, image.shape[1] // 160)
+        [(xmin, ymin, xmax, ymax)] = parse_boxes(crop)
+        cv2.rectangle(image, (xmin, ymin), (xmax, ymax), _BOX_COLOURS["crop"], thickness)
+        return cv2.resize(image, (TILE, TILE * image.shape[0] // image.shape[1]))
+
+    with ThreadPoolExecutor() as pool:
+        tiles = list(pool.map(tile, rows["path"], rows["crop"]))
+    captions = [
+        serial if source == "auto" else f"{serial} NOT FOUND"
+        for serial, source in zip(rows["serial"], rows["crop_source"], strict=True)
+    ]
+    return contact_sheet(tiles, captions, columns=10, tile_width=TILE)
 
 
 def _some(serials: list[str]) -> str:

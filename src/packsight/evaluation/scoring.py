@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.table import Table
-from torch import nn
 
 from packsight.console import track
 from packsight.data.datamodule import PackageDataModule
@@ -15,24 +14,26 @@ from packsight.data.manifest import LABELS, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
 from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
 from packsight.files import replacing, write_json
+from packsight.models.backbone import Network, mirrors
 
 SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 
 
 @torch.inference_mode()
 def score_split(
-    network: nn.Module, data: PackageDataModule, split: Split, device: torch.device
+    network: Network, data: PackageDataModule, split: Split, device: torch.device
 ) -> pd.DataFrame:
-    """Every image of a split with its probability of damaged, in predictions.csv's columns.
+    """Every row of a split with its probability of damaged, in predictions.csv's columns.
 
     The network stands on `device`; it is left in evaluation mode.
     """
     network.eval()
     loader = data.eval_dataloader(split)
+    views = mirrors(data.cfg.transforms)
     scores = []
     for batch in track(loader, f"score {split}", total=len(loader)):
-        logits = network(batch.image.to(device, non_blocking=True))
-        scores.append(torch.softmax(logits.double(), dim=1)[:, 1].cpu())
+        images = batch.image.to(device, non_blocking=True)
+        scores.append(network.probability(images, views).cpu())
     probability = torch.cat(scores).numpy()
     rows = data.rows(split)
     table = rows[["serial", "perspective", "label"]].assign(probability=probability)

@@ -8,7 +8,6 @@ import cv2
 import matplotlib
 import numpy as np
 import pandas as pd
-import torch
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from omegaconf import DictConfig
@@ -18,12 +17,14 @@ from packsight.data.cache import read_image
 from packsight.data.contact_sheet import contact_sheet
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.manifest import Box, parse_boxes
+from packsight.data.pair import JOIN
 from packsight.explanation.attribution import Attribution, Baseline, integrated_gradients
 from packsight.explanation.selection import Outcome
 from packsight.files import replacing
 
 COLOURS = "PuOr_r"  # orange speaks for damaged, purple against; colour-blind people can tell them
 QUANTILE = 99.5  # of the map's absolute values: the end of the colour scale
+ZOOM = 2  # pixels of a panel's image for each that the model saw
 TRUSTED_DELTA = 0.05  # above this share of the score difference, a map is marked
 BARS = {
     Outcome.HIT: (0, 114, 178),
@@ -35,11 +36,11 @@ BARS = {
 
 @dataclass(frozen=True)
 class Explained:
-    """An image in full, its row of predictions, its boxes and its attribution."""
+    """What a model saw of an image or of a pair side by side, and its attribution."""
 
-    image: np.ndarray  # RGB uint8 [H, W, 3]
-    row: dict[str, object]
+    image: np.ndarray  # RGB uint8 [H, W, 3], in the pixels of the original
     boxes: Sequence[Box]  # in pixels of the image
+    row: dict[str, object]
     attribution: Attribution
 
     @property
@@ -69,24 +70,42 @@ def explain_images(
 
     `explainer` holds steps and internal_batch_size. The network stands on its device.
     """
-    rows = chosen.merge(data.table[["path", "sha256", "damage_boxes", "package_box"]], on="path")
     device = next(network.parameters()).device
-    stacked = np.stack([data.cache[content] for content in rows["sha256"]])
-    images = torch.from_numpy(stacked).permute(0, 3, 1, 2).float().div(255).to(device)
+    images = data.images(chosen["path"]).float().div(255).to(device)
     found = integrated_gradients(
         network, images, baseline, explainer.steps, explainer.internal_batch_size
     )
     explained = [
         Explained(
-            read_image(data.root / row["path"]),
+            *_original(data, row["path"]),
             {str(column): row[column] for column in chosen.columns},
-            parse_boxes(row["damage_boxes"] or row["package_box"]),
             attribution,
         )
-        for (_, row), attribution in zip(rows.iterrows(), found, strict=True)
+        for (_, row), attribution in zip(chosen.iterrows(), found, strict=True)
     ]
     name = f"Integrated Gradients, {baseline} baseline, {explainer.steps} steps"
     write_gallery(folder, explained, name)
+
+
+def _original(data: PackageDataModule, path: str) -> tuple[np.ndarray, list[Box]]:
+    """What the model saw of a row, from the original files at `ZOOM`, and the boxes there.
+
+    The images of a pair stand side by side; a missing one is black.
+    """
+    height, width = (ZOOM * side for side in data.image_size)
+    pictures, boxes = [], []
+    for number, part in enumerate(path.split(JOIN)):
+        if not part:
+            pictures.append(np.zeros((height, width, 3), np.uint8))
+            continue
+        [row] = data.table[data.table["path"] == part].to_dict("records")
+        pictures.append(row["window"].cut(read_image(data.root / part), (height, width)))
+        matrix = row["window"].matrix((height, width))
+        for left, top, right, bottom in parse_boxes(row["damage_boxes"] or row["package_box"]):
+            corners = np.array([[left, left, right, right], [top, bottom, top, bottom], [1] * 4])
+            placed = np.rint(matrix @ corners + [[number * width], [0]]).astype(int)
+            boxes.append((*placed.min(axis=1).tolist(), *placed.max(axis=1).tolist()))
+    return np.hstack(pictures), boxes
 
 
 def write_gallery(folder: Path, explained: Sequence[Explained], method: str) -> None:

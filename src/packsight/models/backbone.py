@@ -1,6 +1,7 @@
 """Any timm model as a classifier of packages."""
 
 import difflib
+from collections.abc import Sequence
 from typing import Any
 
 import timm
@@ -11,6 +12,8 @@ from torch import Tensor, nn
 
 from packsight.data.manifest import LABELS
 from packsight.errors import UserError
+
+Axes = tuple[int, ...]
 
 
 class Network(nn.Module):
@@ -31,14 +34,40 @@ class Network(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W], uint8 in 0..255 or float in 0..1, to logits [B, 2]."""
+        return self.backbone(self.normalised(images))
+
+    def normalised(self, images: Tensor) -> Tensor:
         scale = 255 if images.dtype == torch.uint8 else 1
         images = images.to(self.std.dtype) / scale
-        return self.backbone((images - self.mean) / self.std)
+        return (images - self.mean) / self.std
+
+    def probability(self, images: Tensor, mirrors: Sequence[Axes] = ((),)) -> Tensor:
+        """Probability of damaged, float64 [B], the mean over these mirror images of each image."""
+        scores = [self(self.mirrored(images, axes)).double() for axes in mirrors]
+        return torch.stack(scores).softmax(dim=2)[:, :, 1].mean(dim=0)
+
+    def mirrored(self, images: Tensor, axes: Axes) -> Tensor:
+        """Images [B, 3, H, W] turned over along these axes (2 is H, 3 is W)."""
+        return images.flip(axes)
+
+    @property
+    def backbones(self) -> list[nn.Module]:
+        """What was pretrained; the head is in it where there is one backbone."""
+        return [self.backbone]
 
     @property
     def head(self) -> nn.Module:
         """The classifier layer, the only one that is new in transfer learning."""
         return self.backbone.get_classifier()
+
+
+def mirrors(transforms: DictConfig) -> list[Axes]:
+    """The mirror images that a run's predictions are the mean of: those that training has seen."""
+    seen: list[Axes] = [()]
+    if transforms.average_mirrored:
+        for axis, chance in ((3, transforms.horizontal_flip), (2, transforms.vertical_flip)):
+            seen += [(*axes, axis) for axes in seen] if chance else []
+    return seen
 
 
 def check_backbone(name: str) -> None:
@@ -56,14 +85,21 @@ def pretrained_config(backbone: str) -> Any:
     return timm.get_pretrained_cfg(backbone)
 
 
-def input_size(backbone: str, image_size: int | list[int] | None) -> tuple[int, int]:
-    """Height and width in pixels that it is trained at. Raises UserError for a size too small."""
-    own = pretrained_config(backbone).input_size[1:]
-    if image_size is None:
-        return own
-    height, width = (image_size, image_size) if isinstance(image_size, int) else image_size
+def input_size(config: DictConfig) -> tuple[int, int]:
+    """Height and width in pixels of the images that a run's configuration trains on.
+
+    `data.image_size`, else the size of its crop, else the backbone's own. Raises UserError for a
+    size too small.
+    """
+    size = config.data.image_size
+    if size is None:
+        size = config.crop.image_size
+    if size is None:
+        _, height, width = pretrained_config(config.model.backbone).input_size
+        return height, width
+    height, width = (size, size) if isinstance(size, int) else size
     if min(height, width) < 32:
-        raise UserError(f"data.image_size={image_size} is too small; use 32 pixels or more.")
+        raise UserError(f"data.image_size={size} is too small; use 32 pixels or more.")
     return height, width
 
 

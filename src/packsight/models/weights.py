@@ -11,6 +11,7 @@ from torch import Tensor
 
 from packsight.errors import UserError
 from packsight.models.backbone import Network, create_network, pretrained_config
+from packsight.models.pair import PairNetwork
 
 BUNDLED_BACKBONE = "tf_efficientnet_lite0"
 HUB_TIMEOUT_S = 5.0
@@ -20,8 +21,28 @@ ALTERNATIVES = (
 )
 
 
+def initial_network(config: DictConfig, size: tuple[int, int]) -> Network:
+    """The network that a run starts from; the head is new. Raises UserError as `load_network`."""
+    network = load_network(config.model, size)
+    return paired(network, config.perspective, size)
+
+
+def saved_network(config: DictConfig, size: tuple[int, int], checkpoint: Mapping) -> Network:
+    """The network of a run's configuration with the weights of its checkpoint."""
+    network = paired(create_network(config.model, size), config.perspective, size)
+    network.load_state_dict(network_state(checkpoint))
+    return network
+
+
+def paired(network: Network, perspective: DictConfig, size: tuple[int, int]) -> Network:
+    """The network itself, or made into one for both images of a package."""
+    if not perspective.paired:
+        return network
+    return PairNetwork(network, size, perspective.shared_backbone)
+
+
 def load_network(model: DictConfig, size: tuple[int, int]) -> Network:
-    """Build the network of a `model` config with the weights that it names.
+    """Build the single-image network of a `model` config with the weights that it names.
 
     Raises UserError for a hub that cannot be reached, a missing or unreadable file, and weights of
     another architecture.

@@ -9,9 +9,10 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.archive import as_folder
+from packsight.data.locate import BeltModel, unpack_belts
 from packsight.errors import UserError
-from packsight.models.backbone import Network, create_network, input_size
-from packsight.models.weights import network_state, read_checkpoint
+from packsight.models.backbone import Network, input_size
+from packsight.models.weights import read_checkpoint, saved_network
 
 BEST = Path("checkpoints", "best.ckpt")
 
@@ -34,13 +35,16 @@ class Run:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        return input_size(self.config.model.backbone, self.config.data.image_size)
+        return input_size(self.config)
 
     def load_network(self) -> Network:
         """The network with the run's best weights, fp32, in evaluation mode."""
-        network = create_network(self.config.model, self.image_size)
-        network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
-        return network.float().eval()
+        checkpoint = read_checkpoint(self.checkpoint)
+        return saved_network(self.config, self.image_size, checkpoint).float().eval()
+
+    def load_belts(self) -> dict[str, BeltModel]:
+        """What each camera's belt looks like, to locate packages in new images."""
+        return unpack_belts(read_checkpoint(self.checkpoint)["belts"])
 
 
 @contextmanager

@@ -1,6 +1,6 @@
 """The LightningModule: one step, its loss and its metrics."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning as L
@@ -13,16 +13,17 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 
 from packsight.data.datamodule import Batch
+from packsight.data.locate import BeltModel, pack_belts
 from packsight.evaluation.metrics import epoch_metrics
 from packsight.models.backbone import Network
-from packsight.models.finetune import freeze_statistics, parameter_groups
+from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
 
 
 class Classifier(L.LightningModule):
     """Cross-entropy training of a network; metrics per epoch for train and validation.
 
-    `config` is the run's resolved configuration as plain values; it travels in the checkpoint, so
-    that a lone .ckpt file can be used.
+    `config` is the run's resolved configuration as plain values, and `belts` what locates packages
+    in new images; both travel in the checkpoint, so that a lone .ckpt file can be used.
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Classifier(L.LightningModule):
         finetune: DictConfig,
         channels_last: bool,
         config: dict[str, Any],
+        belts: Mapping[str, BeltModel],
     ) -> None:
         super().__init__()
         layout = torch.channels_last if channels_last else torch.contiguous_format
@@ -41,6 +43,8 @@ class Classifier(L.LightningModule):
         self.scheduler = scheduler
         self.finetune = finetune
         self.config = config
+        self.belts = {key: torch.from_numpy(value) for key, value in pack_belts(belts).items()}
+        freeze_stages(network, finetune.frozen_share)
         self.train_metrics = epoch_metrics("train/")
         self.val_metrics = epoch_metrics("val/")
         self.train_loss = MeanMetric()
@@ -61,8 +65,7 @@ class Classifier(L.LightningModule):
         self.val_metrics.update(_damaged(logits), batch.label)
 
     def on_train_epoch_start(self) -> None:
-        if self.finetune.backbone_lr_scale == 0:
-            freeze_statistics(self.network)
+        keep_frozen(self.network)
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/loss", self.val_loss.compute(), prog_bar=True)
@@ -93,6 +96,7 @@ class Classifier(L.LightningModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
+        checkpoint["belts"] = self.belts
 
 
 def _damaged(logits: Tensor) -> Tensor:
