@@ -155,16 +155,14 @@ def predict(cfg: DictConfig) -> Path:
 
 
 def report(cfg: DictConfig) -> Path:
-    """The runs of an experiment side by side: a table, leaderboard.csv and report.html."""
-    from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
+    """The runs of an experiment side by side: tables, their CSV files and report.html."""
     from packsight.runs.report import write_report
-    from packsight.runs.sweep import pack_models
+    from packsight.runs.sweep import pack_models, tell_results
 
     experiment = Path(cfg.outputs, cfg.name)
-    console.print(leaderboard_table(write_leaderboard(experiment)))
+    page = write_report(experiment, *tell_results(experiment))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
-    page = write_report(experiment)
     console.print(f"report: [cyan]{page}[/]")
     return page
 

@@ -64,7 +64,7 @@ def test_certainty_does_not_break_the_logits():
 
 
 def test_one_label_alone_cannot_be_fitted_on():
-    with pytest.raises(UserError, match="on 2 validation packages .* fusion=mean"):
+    with pytest.raises(UserError, match=r"on 2 validation packages .*member=.*fusion=mean"):
         LateFusion.fit(Fusion.LOGISTIC, [0.1, 0.2], [0.1, 0.2], [False, False])
 
 

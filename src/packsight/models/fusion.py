@@ -46,7 +46,8 @@ class LateFusion:
         if len(np.unique(label)) < 2:
             raise UserError(
                 f"fusion=logistic cannot be fitted on {len(label)} validation packages that both "
-                "cameras saw; it needs damaged and intact ones. Use fusion=mean or fusion=max."
+                "cameras saw; it needs damaged and intact ones. Take two runs of one fold and seed "
+                "(member=), or use fusion=mean or fusion=max."
             )
         sign = np.where(label, 1, -1)
 
