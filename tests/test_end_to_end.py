@@ -97,7 +97,8 @@ def test_the_archives_alone_are_enough(elsewhere, sample, script):
     predictions = pd.read_csv(elsewhere / "res/predictions.csv", keep_default_na=False)
     assert len(predictions) == 32
     assert set(predictions["label"]) == set(predictions["split"]) == {""}
-    assert len(pd.read_csv(elsewhere / "res/verdicts.csv")) == 16
+    verdicts = pd.read_csv(elsewhere / "res/verdicts.csv")
+    assert verdicts["cameras"].tolist() == ["top+side"] * 16
 
 
 def test_predict_scores_what_it_can_and_names_what_it_cannot(elsewhere, sample, script):
@@ -149,6 +150,7 @@ def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd)
         ("evaluate", ["run=nowhere"], "nowhere"),
         ("evaluate", ["run=models.zip", "data=data.zip", "split=exam"], "train, val, test"),
         ("evaluate", ["run=models.zip", "data=data.zip", "member=none"], "member=none"),
+        ("evaluate", ["run=models.zip", "fusion=vote"], "mean, max, logistic"),
         ("evaluate", ["run=models.zip", "data=models.zip"], "models.zip"),
         ("explain", ["run=models.zip"], "outputs/data"),
         ("explain", ["run=models.zip", "data=data.zip", "images=[123]"], "123"),

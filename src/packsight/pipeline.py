@@ -106,20 +106,23 @@ def train(cfg: DictConfig) -> Path:
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
-    """Trained runs on a split of prepared data."""
+    """Trained runs on a split of prepared data, and verdicts where both cameras have a run."""
     from packsight.data.manifest import Split
+    from packsight.models.fusion import parse_fusion
     from packsight.runs.saved import find_runs
+    from packsight.runs.verdicts import write_verdicts
 
-    split = _choice(Split, "split", cfg.split)
-    folders = []
+    split, fusion = _choice(Split, "split", cfg.split), parse_fusion(cfg.fusion)
+    folders = {}
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         for run in runs:
             data = _data_of(run, cfg)
             folder = _output(run, cfg, "evaluations") / f"{data.root.name}_{split}"
             _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
-            folders.append(folder)
-    return folders
+            folders[run.name] = folder
+        write_verdicts(runs, folders, fusion)
+    return list(folders.values())
 
 
 def explain(cfg: DictConfig) -> list[Path]:
@@ -162,16 +165,14 @@ def predict(cfg: DictConfig) -> Path:
 
 
 def report(cfg: DictConfig) -> Path:
-    """The runs of an experiment side by side: a table, leaderboard.csv and report.html."""
-    from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
+    """The runs of an experiment side by side: tables, their CSV files and report.html."""
     from packsight.runs.report import write_report
-    from packsight.runs.sweep import pack_models
+    from packsight.runs.sweep import pack_models, tell_results
 
     experiment = Path(cfg.outputs, cfg.name)
-    console.print(leaderboard_table(write_leaderboard(experiment)))
+    page = write_report(experiment, *tell_results(experiment))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
-    page = write_report(experiment)
     console.print(f"report: [cyan]{page}[/]")
     return page
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
-from packsight.runs.leaderboard import collect, leaderboard_table, pool_folds, write_leaderboard
+from packsight.runs.leaderboard import collect, leaderboard_table, write_leaderboard
 
 
 def numbers(right: int, images: int, **other: float) -> dict[str, Any]:
@@ -132,19 +132,13 @@ def test_no_run_says_how_to_train_one(tmp_path: Path) -> None:
         collect(tmp_path / "empty")
 
 
-def test_folds_are_ranked_apart_and_pooled_together(tmp_path: Path) -> None:
+def test_folds_are_ranked_apart(tmp_path: Path) -> None:
     for fold, (right, val) in enumerate([(20, 0.2), (16, 0.4)]):
         write_run(tmp_path, "steady", right=right, val=val, fold=fold, last=f"fold{fold}_seed0")
     write_run(tmp_path, "partial", right=20, val=0.1, fold=0, last="fold0_seed0")
     frame = collect(tmp_path)
     assert frame["fold"].tolist() == [0, 0, 1]
     assert frame["rank"].tolist() == [1, 2, 1]
-    pooled = pool_folds(frame)
-    assert pooled["backbone"].tolist() == ["steady"]  # the other lacks a fold
-    row = pooled.iloc[0]
-    assert (row["folds"], row["right"], row["images"]) == (2, 36, 40)
-    assert row["monitor_value"] == pytest.approx(0.3)
-    assert (row["low"], row["high"]) == wilson_interval(36, 40)
 
 
 def test_table_fits_80_columns_and_takes_names_as_text(tmp_path: Path) -> None:

@@ -11,11 +11,12 @@ import pytest
 import yaml
 from PIL import Image
 
-from packsight.errors import UserError
 from packsight.evaluation.metrics import metrics_by_perspective
 from packsight.files import write_json
-from packsight.runs.leaderboard import collect, pool_folds
-from packsight.runs.report import findings, write_report
+from packsight.runs.findings import findings
+from packsight.runs.leaderboard import collect
+from packsight.runs.pooled import pool_runs
+from packsight.runs.report import write_report
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -52,7 +53,7 @@ def predictions(right: int, images: int, split: str, perspectives: list[str]) ->
     probability = np.where(damaged == (index < right), 0.9, 0.1)
     return pd.DataFrame(
         {
-            "serial": [f"{package:013d}" for package in index // len(perspectives)],
+            "serial": [f"{split}{package:09d}" for package in index // len(perspectives)],
             "perspective": [perspectives[i % len(perspectives)] for i in index],
             "label": np.where(damaged, "damaged", "intact"),
             "probability": probability,
@@ -102,6 +103,15 @@ def write_run(
     return folder
 
 
+def report(experiment: Path) -> Path:
+    frame = collect(experiment)
+    return write_report(experiment, frame, pool_runs(experiment, frame))
+
+
+def said_of(experiment: Path) -> list[str]:
+    return findings(pool_runs(experiment, collect(experiment)).rows)
+
+
 @pytest.fixture(scope="module")
 def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs that are done, one that failed, one at work; the first has a contact sheet."""
@@ -118,7 +128,7 @@ def experiment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(experiment: Path) -> Page:
-    return Page(write_report(experiment))
+    return Page(report(experiment))
 
 
 def test_page_needs_nothing_else(experiment: Path, page: Page) -> None:
@@ -159,31 +169,27 @@ def test_pictures_of_each_run(page: Page) -> None:
 
 def test_sweep_without_a_finished_run(tmp_path: Path) -> None:
     write_run(tmp_path, "resnet18", "side", state="running")
-    page = Page(write_report(tmp_path))
+    page = Page(report(tmp_path))
     assert "running or interrupted" in page.text
     assert "table" not in page.tags
-
-
-def test_no_run_is_the_users_mistake(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run in"):
-        write_report(tmp_path)
-    assert not (tmp_path / "report.html").exists()
 
 
 def test_findings_choose_by_validation_and_tell_how_sure_they_are(tmp_path: Path) -> None:
     write_run(tmp_path, "lucky", "side", right=20, val_right=5)
     write_run(tmp_path, "chosen", "side", right=19, val_right=9)
     write_run(tmp_path, "resnet18", "top", right=16)
-    sentences = findings(pool_folds(collect(tmp_path)))
+    sentences = said_of(tmp_path)
     assert sentences[0].startswith("For the top camera, resnet18 is best on validation (val/loss ")
     assert sentences[1].startswith("For the side camera, chosen is best on validation (val/loss ")
     assert "19 of 20 images right, 95% (95% interval 76% to 99%)." in sentences[1]
-    assert sentences[2] == (
+    assert sentences[2].startswith("For the two cameras' models fused (")
+    assert sentences[3] == (
         "The side camera beats the top camera: 95% against 80% right; their intervals overlap, "
         "so more test packages are needed to be sure."
     )
-    assert sentences[3].startswith("The test has 20 packages: 19 of 20 right would mean anything ")
-    assert len(sentences) == 4
+    assert sentences[4].startswith("Fusing the two cameras by ")
+    assert sentences[5].startswith("The test has 20 packages: 19 of 20 right would mean anything ")
+    assert len(sentences) == 6
 
 
 @pytest.mark.parametrize(
@@ -196,12 +202,12 @@ def test_findings_choose_by_validation_and_tell_how_sure_they_are(tmp_path: Path
 def test_findings_compare_the_cameras(tmp_path: Path, top: int, side: int, said: str) -> None:
     write_run(tmp_path, "resnet18", "top", right=top)
     write_run(tmp_path, "resnet18", "side", right=side)
-    assert said in " ".join(findings(pool_folds(collect(tmp_path))))
+    assert said in " ".join(said_of(tmp_path))
 
 
 def test_findings_warn_that_two_images_of_a_package_are_not_independent(tmp_path: Path) -> None:
     write_run(tmp_path, "resnet18", "both", right=14)
-    said = " ".join(findings(pool_folds(collect(tmp_path))))
+    said = " ".join(said_of(tmp_path))
     assert "14 of 20 images right" in said
     assert "not independent" in said
     assert "The test has 10 packages" in said

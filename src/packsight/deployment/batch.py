@@ -19,8 +19,11 @@ from packsight.data.manifest import LABELS, Perspective
 from packsight.deployment.predictor import Predictor, best_runs
 from packsight.errors import UserError
 from packsight.evaluation.metrics import THRESHOLD
+from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.files import replacing
+from packsight.models.fusion import LateFusion, parse_fusion
 from packsight.runs.saved import Run
+from packsight.runs.verdicts import fit_on_validation
 
 COLUMNS = [
     "serial", "perspective", "label", "probability", "predicted", "split", "path", "error",
@@ -40,7 +43,11 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
         )
     if cfg.perspective.name not in (None, *Perspective):
         raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
+    fusion = parse_fusion(cfg.fusion)
     chosen = best_runs(runs)
+    # Before the images, so that a fusion that cannot be fitted is told at once.
+    top, side = map(chosen.get, Perspective)
+    fused = fit_on_validation(fusion, top, side) if top and side else None
     with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
         table = name_images(root, files, cfg.perspective.name)
         unnamed = table["perspective"] == ""
@@ -66,10 +73,14 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
         f"{len(wanted) - unreadable} images scored, {unreadable} with an error, {left_out} of "
         f"another camera left out: [cyan]{output / 'predictions.csv'}[/]"
     )
-    if len(chosen) == len(Perspective):
-        found = verdicts(wanted)
+    if fused is not None:
+        found = verdicts(wanted, fused)
         _write(found, output / "verdicts.csv")
-        console.print(f"{len(found)} packages have a verdict: [cyan]{output / 'verdicts.csv'}[/]")
+        alone = int(found["cameras"].ne("top+side").sum())
+        console.print(
+            f"{len(found)} packages have a verdict, {alone} from one camera alone: "
+            f"[cyan]{output / 'verdicts.csv'}[/]"
+        )
     return output
 
 
@@ -94,15 +105,9 @@ def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> p
     return pd.DataFrame(rows).assign(**empty, error="")
 
 
-def verdicts(predictions: pd.DataFrame) -> pd.DataFrame:
-    """One row per package that both cameras scored: the mean of their probabilities."""
-    scored = predictions[predictions["error"] == ""]
-    cameras = [perspective.value for perspective in Perspective]
-    by_camera = scored.pivot_table("probability", "serial", "perspective", aggfunc="mean")
-    both = by_camera.reindex(columns=cameras).dropna()
-    mean = both.mean(axis=1)
-    table = both.add_prefix("probability_").assign(probability=mean, predicted=_words(mean))
-    return table.rename_axis(columns=None).reset_index()
+def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
+    """One row per package that a camera scored; `cameras` tells where one image is missing."""
+    return add_verdicts(by_package(predictions[predictions["error"] == ""]), fusion)
 
 
 def _words(probability: pd.Series) -> np.ndarray:

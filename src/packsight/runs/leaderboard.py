@@ -2,23 +2,22 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from packsight.data.manifest import Perspective
 from packsight.errors import UserError
-from packsight.evaluation.metrics import wilson_interval
 from packsight.files import read_json, replacing
 
 # Ranks compare runs only where the same packages were scored by the same metric.
 COMPARABLE = ["data", "fold", "perspective", "monitor"]
 # What may tell two runs apart beside backbone and perspective; shown where it differs.
-SETTINGS = ("data", "precision", "weights", "fold", "seed", "variant")
+SETTINGS = ("data", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
 TESTED = (
     "accuracy", "accuracy_low", "accuracy_high", "recall_damaged", "recall_intact", "auroc",
     "average_precision", "images", "packages",
@@ -59,42 +58,7 @@ def write_leaderboard(experiment: Path) -> pd.DataFrame:
 
 def varying(frame: pd.DataFrame) -> list[str]:
     """The settings in which the runs differ."""
-    return [name for name in SETTINGS if frame[name].nunique(dropna=False) > 1]
-
-
-def pool_folds(frame: pd.DataFrame) -> pd.DataFrame:
-    """Runs that are done, the folds of one configuration as one row: they test other packages.
-
-    Right answers add up and get one interval; the monitored metric is the mean. A configuration
-    that lacks folds which another one has is left out. Best first within each perspective.
-    """
-    done = frame[frame["state"].eq("done") & frame["test_accuracy"].notna()]
-    keys = ["data", "perspective", "backbone", "precision", "weights", "variant", "seed", "monitor"]
-    pooled = (
-        done.assign(right=(done["test_accuracy"] * done["test_images"]).round())
-        .groupby(keys, dropna=False, sort=False)
-        .agg(
-            folds=("folder", "size"),
-            monitor_value=("monitor_value", "mean"),
-            monitor_mode=("monitor_mode", "first"),
-            right=("right", "sum"),
-            images=("test_images", "sum"),
-            packages=("test_packages", "sum"),
-        )
-        .reset_index()
-    )
-    group = ["data", "monitor", "perspective"]
-    pooled = pooled[pooled["folds"] == pooled.groupby(group)["folds"].transform("max")]
-    intervals = [
-        wilson_interval(int(right), int(images))
-        for right, images in zip(pooled["right"], pooled["images"], strict=True)
-    ]
-    value = pooled["monitor_value"]
-    pooled = pooled.assign(
-        accuracy=(pooled["right"] / pooled["images"]).astype(float),
-        cost=value.where(pooled["monitor_mode"] == "min", -value),
-    ).join(pd.DataFrame(intervals, columns=["low", "high"], index=pooled.index))
-    return pooled.sort_values([*group, "cost"], ignore_index=True)
+    return [name for name in SETTINGS if name in frame and frame[name].nunique(dropna=False) > 1]
 
 
 def leaderboard_table(frame: pd.DataFrame) -> Table:
@@ -156,16 +120,8 @@ def _interval(run: pd.Series) -> str:
     return "" if pd.isna(accuracy) else f"{accuracy:.2f} [dim]{low:.2f}–{high:.2f}[/]"
 
 
-def _row(folder: Path, experiment: Path) -> dict[str, Any]:
-    status = read_json(folder / "status.json")
-    file = folder / "config.yaml"
-    config = OmegaConf.load(file) if file.is_file() else OmegaConf.create({})
-    done = status["state"] == "done" and (folder / "metrics.json").is_file()
-    # An unfinished run may still hold the results of an earlier one.
-    metrics = read_json(folder / "metrics.json") if done else {}
-    test = metrics.get("test", {})
-    monitor = OmegaConf.select(config, "monitor")
-    mode = OmegaConf.select(config, "monitor_mode")
+def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """What tells a run from others: its configuration, and the variant in its folder's name."""
     variant = re.fullmatch(r"(?:split|fold\d+)_seed-?\d+_(.+)", folder.name)
     return {
         "backbone": OmegaConf.select(config, "model.backbone"),
@@ -176,6 +132,23 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
         "seed": OmegaConf.select(config, "seed"),
         "variant": variant.group(1) if variant else "",
         "weights": OmegaConf.select(config, "model.weights"),
+        "crop": OmegaConf.select(config, "crop.name") or "",
+        "recipe": OmegaConf.select(config, "recipe") or "",
+    }
+
+
+def _row(folder: Path, experiment: Path) -> dict[str, Any]:
+    status = read_json(folder / "status.json")
+    file = folder / "config.yaml"
+    config = cast(DictConfig, OmegaConf.load(file) if file.is_file() else OmegaConf.create({}))
+    done = status["state"] == "done" and (folder / "metrics.json").is_file()
+    # An unfinished run may still hold the results of an earlier one.
+    metrics = read_json(folder / "metrics.json") if done else {}
+    test = metrics.get("test", {})
+    monitor = OmegaConf.select(config, "monitor")
+    mode = OmegaConf.select(config, "monitor_mode")
+    return {
+        **settings(config, folder),
         "state": status["state"],
         "monitor": monitor,
         "monitor_mode": mode,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 from omegaconf import DictConfig
 from rich.markup import escape
 from rich.table import Table
@@ -11,6 +12,8 @@ from packsight.console import console
 from packsight.data.archive import pack
 from packsight.errors import UserError
 from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
+from packsight.runs.pooled import Pooled, write_pooled
+from packsight.runs.pooled_table import pooled_table
 
 PACKED = (
     "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
@@ -32,10 +35,20 @@ def pack_models(experiment: Path) -> Path:
     return archive
 
 
+def tell_results(experiment: Path) -> tuple[pd.DataFrame, Pooled]:
+    """Write leaderboard.csv, pooled.csv and verdicts.csv, and print what they tell."""
+    frame = write_leaderboard(experiment)
+    pooled = write_pooled(experiment, frame)
+    console.print(leaderboard_table(frame))
+    if pooled.tells_more:
+        console.print(pooled_table(pooled.rows))
+    return frame, pooled
+
+
 def finish(stage: str, jobs: Sequence[tuple[DictConfig, list[str], str]]) -> None:
     """Tell what became of each job (configuration, overrides, error).
 
-    After a training sweep write the leaderboard and models.zip.
+    After a training sweep write the tables of results and models.zip.
     """
     shared = set.intersection(*(set(overrides) for _, overrides, _ in jobs))
     table = Table(title="jobs", title_justify="left")
@@ -49,5 +62,5 @@ def finish(stage: str, jobs: Sequence[tuple[DictConfig, list[str], str]]) -> Non
         return
     for experiment in sorted({Path(cfg.outputs, cfg.name) for cfg, *_ in jobs}):
         if any(experiment.rglob("checkpoints/best.ckpt")):
-            console.print(leaderboard_table(write_leaderboard(experiment)))
+            tell_results(experiment)
             console.print(f"models: [cyan]{pack_models(experiment)}[/]")

@@ -1,0 +1,62 @@
+"""From images to packages: both cameras' probabilities side by side, and fused."""
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedGroupKFold
+
+from packsight.data.manifest import LABELS, Perspective, Split
+from packsight.errors import UserError
+from packsight.evaluation.metrics import THRESHOLD
+from packsight.models.fusion import Fusion, LateFusion
+
+PARTS = 5  # of the validation packages, to cross-validate a fitted fusion
+
+
+def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """One row per serial (and `keys`), from a table with perspective and probability.
+
+    Adds probability_top, probability_side (nan where there is none) and cameras: top+side, top or
+    side. A package without any probability has no row.
+    """
+    wide = predictions.pivot_table("probability", ["serial", *keys], "perspective")
+    wide = wide.reindex(columns=[perspective.value for perspective in Perspective])
+    packages = wide.add_prefix("probability_").rename_axis(columns=None).reset_index()
+    top, side = packages["probability_top"].notna(), packages["probability_side"].notna()
+    return packages.assign(cameras=np.select([top & side, top], ["top+side", "top"], "side"))
+
+
+def fit_fusion(kind: Fusion, packages: pd.DataFrame) -> LateFusion:
+    """Fit a fusion on `by_package` rows with a label. Raises UserError as `LateFusion.fit`."""
+    damaged = packages["label"] == LABELS[1]
+    return LateFusion.fit(kind, packages["probability_top"], packages["probability_side"], damaged)
+
+
+def add_verdicts(packages: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
+    """The table with the fused probability, and what it predicts."""
+    fused = fusion.fuse(packages["probability_top"], packages["probability_side"])
+    predicted = np.where(fused >= THRESHOLD, LABELS[1], LABELS[0])
+    return packages.assign(probability=fused, predicted=predicted)
+
+
+def fuse_folds(kind: Fusion, packages: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts on validation and test rows of all folds, none from weights that knew its label.
+
+    `packages` has label, split and fold beside the columns of `by_package`. Logistic weights for
+    a fold's test rows come from all validation rows but those of its own test packages; verdicts
+    on validation rows, from which the fusion is chosen, are cross-validated by package. Raises
+    UserError where too few validation packages leave no way to fit.
+    """
+    if kind != Fusion.LOGISTIC:
+        return add_verdicts(packages, LateFusion(kind))
+    val = packages[packages["split"] == Split.VAL]
+    test = packages[packages["split"] == Split.TEST]
+    verdicts = [
+        add_verdicts(rows, fit_fusion(kind, val[~val["serial"].isin(rows["serial"])]))
+        for _, rows in test.groupby("fold")
+    ]
+    rarest = val.groupby("label")["serial"].nunique().reindex(list(LABELS), fill_value=0).min()
+    if rarest < 2:
+        raise UserError("fusion=logistic needs at least 2 validation packages of each label.")
+    parts = StratifiedGroupKFold(min(PARTS, rarest)).split(val, val["label"], val["serial"])
+    verdicts += [add_verdicts(val.iloc[out], fit_fusion(kind, val.iloc[fit])) for fit, out in parts]
+    return pd.concat(verdicts).sort_index()
