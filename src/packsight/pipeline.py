@@ -4,8 +4,6 @@ Imports stand inside the functions, so that a stage pays only for what it uses: 
 Lightning take seconds.
 """
 
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +39,6 @@ def prepare(cfg: DictConfig) -> Path:
 def train(cfg: DictConfig) -> Path:
     """One run: fit, then score validation and test packages with the best checkpoint."""
     import lightning as L
-    from hydra.utils import instantiate
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.locate import load_belts
@@ -53,12 +50,8 @@ def train(cfg: DictConfig) -> Path:
     from packsight.runs.saved import read_run
     from packsight.training import precision as precisions
     from packsight.training.board import log_results
-    from packsight.training.callbacks import History
-    from packsight.training.classifier import Classifier
+    from packsight.training.fit import fit
 
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     precision = precisions.resolve(
         cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
     )
@@ -83,21 +76,7 @@ def train(cfg: DictConfig) -> Path:
 
     with recorded(folder, config):
         data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
-        optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-        layout = cfg.model.channels_last
-        classifier = Classifier(
-            network, optimizer, scheduler, cfg.finetune, layout, config, load_belts(root)
-        )
-        board = instantiate(cfg.logger)
-        callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-        trainer = instantiate(
-            cfg.trainer,
-            precision=precisions.LIGHTNING[precision],
-            default_root_dir=folder,
-            callbacks=callbacks,
-            logger=[History(folder / "history.csv"), board],
-        )
-        trainer.fit(classifier, data)
+        board = fit(network, data, load_belts(root), cfg, precision, folder)
         splits = [Split.VAL, Split.TEST]
         metrics = _evaluate(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
         log_results(board, folder, config, metrics)

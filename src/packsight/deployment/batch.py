@@ -2,23 +2,20 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from packsight.console import console, track
+from packsight.console import console
 from packsight.data.archive import as_folder
-from packsight.data.decode import UnusableImageError, decode
 from packsight.data.layout import IMAGE_SUFFIXES, source_files
-from packsight.data.manifest import LABELS, Perspective
-from packsight.deployment.predictor import Predictor, best_runs
+from packsight.data.manifest import Perspective
+from packsight.deployment.frames import score, words
+from packsight.deployment.predictor import Predictor, best_pair, best_runs
 from packsight.errors import UserError
-from packsight.evaluation.metrics import THRESHOLD
 from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.files import replacing
 from packsight.models.fusion import LateFusion, parse_fusion
@@ -26,7 +23,8 @@ from packsight.runs.saved import Run
 from packsight.runs.verdicts import fit_on_validation
 
 COLUMNS = [
-    "serial", "perspective", "label", "probability", "predicted", "split", "path", "error",
+    "serial", "perspective", "label", "probability", "predicted", "split", "path", "crop",
+    "error",
 ]  # fmt: skip
 
 
@@ -44,37 +42,49 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
     if cfg.perspective.name not in (None, *Perspective):
         raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
     fusion = parse_fusion(cfg.fusion)
-    chosen = best_runs(runs)
+    pair, chosen = best_pair(runs), best_runs(runs)
     # Before the images, so that a fusion that cannot be fitted is told at once.
     top, side = map(chosen.get, Perspective)
     fused = fit_on_validation(fusion, top, side) if top and side else None
+    cameras = list(chosen) or list(Perspective)
     with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
         table = name_images(root, files, cfg.perspective.name)
         unnamed = table["perspective"] == ""
         table.loc[unnamed, "error"] = (
             "the camera is unknown: name the file <serial>_<top|side> or give perspective="
         )
-        wanted = table[unnamed | table["perspective"].isin(list(chosen))].copy()
+        wanted = table[unnamed | table["perspective"].isin(cameras)].copy()
         if wanted["perspective"].eq("").all():
             seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
             raise UserError(
-                f"no image in {cfg.source} is for a camera of this run ({', '.join(chosen)}); "
+                f"no image in {cfg.source} is for a camera of this run ({', '.join(cameras)}); "
                 f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
             )
         for camera, run in chosen.items():
             rows = wanted.index[wanted["perspective"] == camera]
             if len(rows):
-                console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
-                _score(Predictor(run, cfg.device), root, wanted, rows, cfg.batch_size, camera)
+                inputs = [{camera: row} for row in rows]
+                scores = _score(run, camera, root, wanted, inputs, cfg)
+                wanted.loc[rows, "probability"] = scores
+                wanted.loc[rows, "predicted"] = words(scores)
+        found = None
+        if pair is not None:
+            found = packages_of(wanted)
+            scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg)
+            found = found.assign(probability=scores, predicted=words(scores)).dropna()
+            found["cameras"] = cameras_read(found["serial"], wanted)
+        elif fused is not None:
+            found = verdicts(wanted, fused)
     _write(wanted[COLUMNS], output / "predictions.csv")
     left_out = len(table) - len(wanted)
     unreadable = int(wanted["error"].ne("").sum())
+    lost = int(wanted["crop"].eq("frame").sum())
     console.print(
-        f"{len(wanted) - unreadable} images scored, {unreadable} with an error, {left_out} of "
-        f"another camera left out: [cyan]{output / 'predictions.csv'}[/]"
+        f"{len(wanted) - unreadable} images scored, {lost} of them as whole frames because the "
+        f"package was not found, {unreadable} with an error, {left_out} of another camera left "
+        f"out: [cyan]{output / 'predictions.csv'}[/]"
     )
-    if fused is not None:
-        found = verdicts(wanted, fused)
+    if found is not None:
         _write(found, output / "verdicts.csv")
         alone = int(found["cameras"].ne("top+side").sum())
         console.print(
@@ -102,7 +112,7 @@ def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> p
             }
         )
     empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
-    return pd.DataFrame(rows).assign(**empty, error="")
+    return pd.DataFrame(rows).assign(**empty, crop="", error="")
 
 
 def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
@@ -110,47 +120,31 @@ def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
     return add_verdicts(by_package(predictions[predictions["error"] == ""]), fusion)
 
 
-def _words(probability: pd.Series) -> np.ndarray:
-    return np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
+def packages_of(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per package: its serial, and in `rows` its images, {camera: row of the table}."""
+    named = table[table["perspective"] != ""]
+    by_serial = named.groupby("serial", sort=True)
+    rows = [dict(zip(part["perspective"], part.index, strict=True)) for _, part in by_serial]
+    return pd.DataFrame({"serial": sorted(by_serial.groups), "rows": rows})
+
+
+def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
+    """For each package the cameras whose image could be read: `top+side`, `top` or `side`."""
+    read = table[(table["error"] == "") & (table["perspective"] != "")]
+    seen = read.groupby("serial")["perspective"].agg(set)
+    return ["+".join(filter(seen[serial].__contains__, Perspective)) for serial in serials]
 
 
 def _score(
-    predictor: Predictor,
+    run: Run,
+    camera: str,
     root: Path,
     table: pd.DataFrame,
-    rows: pd.Index,
-    batch_size: int,
-    camera: str,
-) -> None:
-    """Fill in probability, predicted and error of these rows, a batch at a time."""
-
-    def read(row: int) -> np.ndarray | str:
-        try:
-            return _pixels(root / table.at[row, "path"])
-        except UnusableImageError as error:
-            return str(error)
-
-    starts = range(0, len(rows), batch_size)
-    with ThreadPoolExecutor() as pool:
-        for start in track(starts, f"score {camera}", total=len(starts)):
-            batch = rows[start : start + batch_size]
-            images = dict(zip(batch, pool.map(read, batch), strict=True))
-            good = {row: image for row, image in images.items() if not isinstance(image, str)}
-            for row in images.keys() - good.keys():
-                table.at[row, "error"] = images[row]
-            if good:
-                scores = predictor.probabilities(list(good.values()))
-                table.loc[list(good), "probability"] = scores
-                table.loc[list(good), "predicted"] = _words(pd.Series(scores))
-
-
-def _pixels(file: Path) -> np.ndarray:
-    """RGB uint8 [H, W, 3], converted as `prepare` would. Raises UnusableImageError."""
-    content = decode(file).content or file.read_bytes()
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise UnusableImageError("not a readable image")
-    return image
+    inputs: Sequence[dict[str, int]],
+    cfg: DictConfig,
+) -> np.ndarray:
+    console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
+    return score(Predictor(run, cfg.device), root, table, inputs, cfg.batch_size)
 
 
 @contextmanager

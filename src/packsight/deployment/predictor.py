@@ -1,12 +1,13 @@
 """A trained model in use: which run serves a camera, and its scores for images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 
 from packsight.data.crop import frame_window, package_window
 from packsight.data.manifest import Perspective
+from packsight.data.pair import PAIR
 from packsight.errors import UserError
 from packsight.files import read_json
 from packsight.models.backbone import mirrors
@@ -27,27 +28,35 @@ class Predictor:
         network = run.load_network().to(self.device, precisions.weights_dtype(self.precision))
         self.network = network.to(memory_format=torch.channels_last)
 
-    def look(self, frame: np.ndarray | None, camera: str) -> tuple[np.ndarray, bool]:
-        """What the model gets of an RGB uint8 frame [H, W, 3], and whether it found its package.
+    def look(self, frame: np.ndarray, camera: str) -> tuple[np.ndarray, str]:
+        """What the model gets of an RGB uint8 frame [H, W, 3], and how it was cropped.
 
-        Black stands for a frame that is missing. Where a crop is asked for and the package is not
-        found, the whole frame is used.
+        none, auto, or frame where the package was not found and the whole frame is used. Given
+        boxes are not known for new images, so a run with crop=boxes locates its packages too.
         """
-        if frame is None:
-            return np.zeros((*self.size, 3), np.uint8), True
         shape = frame.shape[:2]
         crop = self.config.crop
+        if crop.name == "none":
+            return frame_window(shape).cut(frame, self.size), "none"
         place = self.belts[camera].locate(frame) if camera in self.belts else None
-        if crop.name == "none" or place is None:
-            return frame_window(shape).cut(frame, self.size), crop.name == "none"
-        upright = place.upright if camera in crop.upright else None
-        return package_window(place.box, upright, shape, crop, self.size).cut(
-            frame, self.size
-        ), True
+        if place is None:
+            return frame_window(shape).cut(frame, self.size), "frame"
+        turned = crop.name == "auto" and camera in crop.upright
+        upright = place.upright if turned else None
+        window = package_window(place.box, upright, shape, crop, self.size)
+        return window.cut(frame, self.size), "auto"
+
+    def compose(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The model's input from {camera: image}: the image, or a pair side by side."""
+        if not self.config.perspective.paired:
+            [image] = images.values()
+            return image
+        black = np.zeros((*self.size, 3), np.uint8)  # where one is missing
+        return np.hstack([images.get(camera, black) for camera in Perspective])
 
     @torch.inference_mode()
     def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
-        """Probability of damaged, float64 [N], of what `look` made; of a pair, side by side."""
+        """Probability of damaged, float64 [N], of inputs that `compose` made."""
         tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(self.device)
         with precisions.autocast(self.precision, self.device):
             return self.network.probability(tensor, self.mirrors).cpu().numpy()
@@ -57,27 +66,40 @@ def best_runs(runs: Sequence[Run]) -> dict[str, Run]:
     """For each camera that a run was trained on, the run that is best on validation packages."""
     chosen = {}
     for camera in Perspective:
-        able = [run for run in runs if camera in run.config.perspective.cameras]
-        if len(able) > 1:
-            monitors = {(run.config.monitor, run.config.monitor_mode) for run in able}
-            if len(monitors) > 1:
-                raise UserError(
-                    "these runs were judged by different metrics; choose one with member=."
-                )
-            [(monitor, mode)] = monitors
-            metric = monitor.removeprefix("val/")
-            sign = 1 if mode == "min" else -1
-            able.sort(key=lambda run: _validation(run, camera, metric, sign))
+        perspectives = [run.config.perspective for run in runs]
+        able = [
+            run
+            for run, perspective in zip(runs, perspectives, strict=True)
+            if camera in perspective.cameras and not perspective.paired
+        ]
         if able:
-            chosen[camera.value] = able[0]
+            chosen[camera.value] = _best(able, camera)
     return chosen
 
 
-def _validation(run: Run, camera: str, metric: str, sign: int) -> float:
+def best_pair(runs: Sequence[Run]) -> Run | None:
+    """The best run that gets both images of a package, where there is nothing but such runs."""
+    pairs = [run for run in runs if run.config.perspective.paired]
+    return _best(pairs, PAIR) if pairs and len(pairs) == len(runs) else None
+
+
+def _best(able: list[Run], part: str) -> Run:
+    """The run with the best figure on validation packages."""
+    if len(able) == 1:
+        return able[0]
+    monitors = {(run.config.monitor, run.config.monitor_mode) for run in able}
+    if len(monitors) > 1:
+        raise UserError("these runs were judged by different metrics; choose one with member=.")
+    [(monitor, mode)] = monitors
+    sign = 1 if mode == "min" else -1
+    return min(able, key=lambda run: _validation(run, part, monitor.removeprefix("val/"), sign))
+
+
+def _validation(run: Run, part: str, metric: str, sign: int) -> float:
     """A run's figure on validation packages, the lower the better."""
     file = run.folder / "metrics.json"
     if not file.is_file():
         raise UserError(f"{run.folder} has no metrics.json; choose one run with member=.")
     parts = read_json(file)["val"]
-    value = parts.get(camera, parts["all"])[metric]
+    value = parts.get(part, parts["all"])[metric]
     return float("inf") if value is None else sign * value

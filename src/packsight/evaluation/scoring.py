@@ -38,7 +38,8 @@ def score_split(
     rows = data.rows(split)
     table = rows[["serial", "perspective", "label"]].assign(probability=probability)
     table["predicted"] = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
-    return table.assign(split=rows["split"], path=rows["path"])
+    table = table.assign(split=rows["split"], path=rows["path"])
+    return table.assign(cameras=rows["cameras"]) if "cameras" in rows else table
 
 
 def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> Table:
