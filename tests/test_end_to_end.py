@@ -191,3 +191,34 @@ def test_a_script_works_from_another_folder_in_a_process_of_its_own(tmp_path):
     assert result.returncode == 2
     assert result.stderr.startswith("error: nowhere does not exist")
     assert result.stdout == ""
+
+
+def test_a_pair_run_gives_every_package_a_verdict_and_marks_a_missing_image(
+    workspace, script, tmp_path
+):
+    """One model for both images: trained, evaluated, explained, and used on new packages."""
+    source = workspace / "outputs/data/raw-data"
+    arguments = [f"data.source={source}", "perspective=pair", "name=pairs", *SMALL]
+    assert script("train", *arguments, cwd=workspace) == 0
+    [run] = [file.parent for file in workspace.glob("outputs/pairs/**/status.json")]
+    table = pd.read_csv(run / "predictions.csv", dtype={"serial": str})
+    assert table["serial"].is_unique
+    assert set(table["cameras"]) == {"top+side"}
+    assert script("explain", f"run={run}", "per_outcome=1", "explainer.steps=2", cwd=workspace) == 0
+    assert list((run / "explanations" / "panels").glob("*_pair.png"))
+
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    images = sorted((source / "images").rglob("*.jpg"))
+    serials = sorted({image.name[:13] for image in images})[:3]
+    for image in images:
+        if image.name[:13] in serials[:2] or image.name == f"{serials[2]}_top.jpg":
+            shutil.copy(image, photos)
+    (photos / f"{serials[1]}_side.jpg").write_text("torn off")
+    results = ["source=photos", "output=results"]
+    assert script("predict", f"run={run}", *results, cwd=tmp_path) == 0
+    verdicts = pd.read_csv(tmp_path / "results/verdicts.csv", dtype={"serial": str})
+    assert verdicts.set_index("serial")["cameras"].to_dict() == {
+        serials[0]: "top+side", serials[1]: "top", serials[2]: "top",
+    }  # fmt: skip
+    assert verdicts["probability"].between(0, 1).all()

@@ -58,12 +58,12 @@ def train(cfg: DictConfig) -> Path:
     cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
+    size = input_size(cfg)
+    network = initial_network(cfg, size)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
         )
-    size = input_size(cfg)
-    network = initial_network(cfg, size)
 
     root, manifest = _training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")

@@ -109,6 +109,7 @@ def create_network(model: DictConfig, size: tuple[int, int], pretrained: bool = 
     The head is replaced after creation: for some families timm starts a head that is created with
     two classes with weights of ±0.7, whose gradients wreck pretrained features.
     """
+    check_backbone(model.backbone)
     backbone: Any
     options: dict[str, Any] = {"drop_rate": model.drop_rate, "pretrained": pretrained}
     try:
