@@ -12,11 +12,11 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^python scripts/(\w+)\.py(.*)$", README, re.MULTILINE)
 SMALL = {
-    "prepare": ["data.sample.packages=16", "data.folds=2"],
+    "prepare": ["data.sample.packages=16"],
     "train": [
         "data.sample.packages=16",
-        "data.folds=2",
         "model.weights=none",
+        "finetune=scratch",
         "data.image_size=32",
         "trainer.max_epochs=1",
     ],
@@ -42,6 +42,8 @@ def test_every_script_is_in_the_tour():
 
 def test_the_commands_run_in_order(workspace, script):
     for name, rest in COMMANDS:
+        # Two folds run the same way as five.
+        rest = rest.replace("data.fold=0,1,2,3,4", "data.fold=0,1")
         arguments = shlex.split(rest, comments=True)
         # The notebook's archives are what earlier commands made.
         if "data.source=data.zip" in arguments:

@@ -84,5 +84,5 @@ def test_validation_verdicts_are_cross_validated():
 def test_too_few_validation_packages_say_so():
     table = packages()
     first = table[table["serial"].isin(table["serial"].unique()[:3])]
-    with pytest.raises(UserError, match="fusion=logistic"):
+    with pytest.raises(UserError, match="at least 2 validation packages"):
         fuse_folds(Fusion.LOGISTIC, first)

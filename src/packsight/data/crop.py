@@ -31,15 +31,17 @@ class Window(NamedTuple):
     def cut(self, frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         """The window of a frame [H, W, 3] at `size`; what lies outside repeats the frame's edge."""
         height, width = size
-        if self.angle:
+        left, top = round(self.x - self.width / 2), round(self.y - self.height / 2)
+        right, bottom = left + round(self.width), top + round(self.height)
+        inside = left >= 0 and top >= 0 and right <= frame.shape[1] and bottom <= frame.shape[0]
+        if self.angle or not inside:
             own = round(self.height), round(self.width)
             patch = cv2.warpAffine(
                 frame, self.matrix(own), own[::-1],
                 flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE,
             )  # fmt: skip
         else:
-            left, top = round(self.x - self.width / 2), round(self.y - self.height / 2)
-            patch = frame[top : top + round(self.height), left : left + round(self.width)]
+            patch = frame[top:bottom, left:right]
         shrinks = height * width < patch.shape[0] * patch.shape[1]
         interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
         return cv2.resize(patch, (width, height), interpolation=interpolation)

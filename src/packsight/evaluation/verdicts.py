@@ -2,14 +2,11 @@
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import StratifiedGroupKFold
 
-from packsight.data.manifest import LABELS, Perspective, Split
-from packsight.errors import UserError
+from packsight.data.manifest import LABELS, Perspective
+from packsight.evaluation.calibration import crossfit
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.models.fusion import Fusion, LateFusion
-
-PARTS = 5  # of the validation packages, to cross-validate a fitted fusion
 
 
 def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:
@@ -41,22 +38,9 @@ def add_verdicts(packages: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
 def fuse_folds(kind: Fusion, packages: pd.DataFrame) -> pd.DataFrame:
     """Verdicts on validation and test rows of all folds, none from weights that knew its label.
 
-    `packages` has label, split and fold beside the columns of `by_package`. Logistic weights for
-    a fold's test rows come from all validation rows but those of its own test packages; verdicts
-    on validation rows, from which the fusion is chosen, are cross-validated by package. Raises
-    UserError where too few validation packages leave no way to fit.
+    `packages` has label, split and fold beside the columns of `by_package`. Raises UserError where
+    too few validation packages leave no way to fit.
     """
     if kind != Fusion.LOGISTIC:
         return add_verdicts(packages, LateFusion(kind))
-    val = packages[packages["split"] == Split.VAL]
-    test = packages[packages["split"] == Split.TEST]
-    verdicts = [
-        add_verdicts(rows, fit_fusion(kind, val[~val["serial"].isin(rows["serial"])]))
-        for _, rows in test.groupby("fold")
-    ]
-    rarest = val.groupby("label")["serial"].nunique().reindex(list(LABELS), fill_value=0).min()
-    if rarest < 2:
-        raise UserError("fusion=logistic needs at least 2 validation packages of each label.")
-    parts = StratifiedGroupKFold(min(PARTS, rarest)).split(val, val["label"], val["serial"])
-    verdicts += [add_verdicts(val.iloc[out], fit_fusion(kind, val.iloc[fit])) for fit, out in parts]
-    return pd.concat(verdicts).sort_index()
+    return crossfit(packages, lambda rows, known: add_verdicts(rows, fit_fusion(kind, known)))

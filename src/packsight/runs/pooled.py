@@ -11,7 +11,9 @@ import pandas as pd
 from packsight.console import console
 from packsight.data.manifest import Split
 from packsight.errors import UserError
-from packsight.evaluation.pooling import pool
+from packsight.evaluation.calibration import calibrate, crossfit
+from packsight.evaluation.metrics import classification_metrics
+from packsight.evaluation.pooling import intervals, pool
 from packsight.evaluation.verdicts import by_package, fuse_folds
 from packsight.files import replacing
 from packsight.models.fusion import Fusion
@@ -24,6 +26,7 @@ KEYS = [
     "variant", "seed",
 ]  # fmt: skip
 FUSED = "top + side"
+CALIBRATED = ("accuracy", "recall_damaged", "recall_intact")
 VERDICT = [
     "serial", "label", "probability_top", "probability_side", "probability", "predicted",
     "cameras", "fold", "data", "fusion",
@@ -124,6 +127,7 @@ def _rows(configurations: Sequence[Configuration], folds: dict[str, set[int]]) -
         others = folds[settings["data"]] if settings["test"] == "folds" else set()
         lacks = " ".join(map(str, sorted(others - set(predictions["fold"]))))
         results = pool(predictions, text(settings["monitor"]).removeprefix("val/"))
+        results |= _calibrated(predictions)
         tested = predictions[predictions["split"] == Split.TEST]
         alone = tested["cameras"].ne("top+side").sum() if settings["fusion"] else 0
         rows.append(
@@ -131,6 +135,19 @@ def _rows(configurations: Sequence[Configuration], folds: dict[str, set[int]]) -
             | {"lacks": lacks, **results, "one_camera": alone, "seconds": configuration.seconds}
         )
     return pd.DataFrame(rows, columns=None if rows else [*KEYS, "lacks", "monitor_value"])
+
+
+def _calibrated(predictions: pd.DataFrame) -> dict[str, Any]:
+    """Test metrics at the threshold that validation packages give, `calibrated_<metric>`."""
+    names = [f"{name}{end}" for name in CALIBRATED for end in ("", "_low", "_high")]
+    try:
+        table = crossfit(predictions.reset_index(drop=True), calibrate)
+    except UserError:  # too few validation packages
+        return {f"calibrated_{name}": None for name in names}
+    test = table[table["split"] == Split.TEST]
+    metrics = classification_metrics(test)
+    metrics |= intervals(test, metrics)
+    return {f"calibrated_{name}": metrics[name] for name in names}
 
 
 def _rank(rows: pd.DataFrame) -> pd.DataFrame:

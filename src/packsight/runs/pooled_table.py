@@ -12,7 +12,7 @@ CAPTION = (
     "#: rank on validation ({monitors}, mean of the folds) among configurations with the most "
     "folds; it also chose the fusion. On test: accuracy and AUROC with 95% interval by bootstrap "
     "over packages (Wilson's where all are right, and for a single split), recall of damaged and "
-    "of intact. All rows: {shared}."
+    "of intact; calibrated: accuracy once validation has moved the threshold. All rows: {shared}."
 )
 
 
@@ -31,7 +31,7 @@ def pooled_table(rows: pd.DataFrame) -> Table:
     table.add_column("camera", no_wrap=True)
     table.add_column("#", justify="right")
     table.add_column("configuration", overflow="fold")
-    for name in (escape(monitors), "accuracy", "damaged", "intact", "AUROC"):
+    for name in (escape(monitors), "accuracy", "damaged", "intact", "AUROC", "calibrated"):
         table.add_column(name, justify="right", no_wrap=True)
     for perspective, of_camera in rows.groupby("perspective", sort=False):
         for _, row in of_camera.iterrows():
@@ -44,6 +44,7 @@ def pooled_table(rows: pd.DataFrame) -> Table:
                 number(row["recall_damaged"]),
                 number(row["recall_intact"]),
                 _with_interval(row, "auroc"),
+                _with_interval(row, "calibrated_accuracy"),
             )
         table.add_section()
     shared = _words(rows.iloc[0], [name for name in settings if name not in differing])

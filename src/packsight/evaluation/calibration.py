@@ -1,0 +1,55 @@
+"""What is fitted on scores, fitted on validation packages alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+from scipy.special import logit
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+
+from packsight.data.manifest import LABELS, Split
+from packsight.errors import UserError
+
+PARTS = 5  # of the validation packages, to judge on them what is fitted on them
+CLIP = 1e-4  # probabilities are clipped to it and to one minus it before their logarithm
+
+# Given rows to change, and validation rows with labels to fit on.
+Fit = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
+
+
+def crossfit(predictions: pd.DataFrame, fit: Fit) -> pd.DataFrame:
+    """Validation and test rows of all folds, none changed by a fit that knew its label.
+
+    `predictions` has serial, label, split and fold. A fold's test rows are fitted on all validation
+    rows but those of its own test packages; validation rows, by which models are chosen, are
+    cross-validated by package. Raises UserError for fewer than 2 validation packages of a label.
+    """
+    val = predictions[predictions["split"] == Split.VAL]
+    test = predictions[predictions["split"] == Split.TEST]
+    rarest = val.groupby("label")["serial"].nunique().reindex(list(LABELS), fill_value=0).min()
+    if rarest < 2:
+        raise UserError("a fit on scores needs at least 2 validation packages of each label.")
+    changed = [
+        fit(rows, val[~val["serial"].isin(rows["serial"])]) for _, rows in test.groupby("fold")
+    ]
+    parts = StratifiedGroupKFold(min(PARTS, rarest)).split(val, val["label"], val["serial"])
+    changed += [fit(val.iloc[out], val.iloc[known]) for known, out in parts]
+    return pd.concat(changed).sort_index()
+
+
+def calibrate(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
+    """Rows with their probability recalibrated by Platt's method (Platt 1999), fitted on `known`.
+
+    A model that calls too few packages damaged at 0.5 is moved to where its validation labels part.
+    Raises UserError if `known` has one label alone.
+    """
+    if known["label"].nunique() < 2:
+        raise UserError("a calibration needs validation packages of both labels.")
+    model = LogisticRegression().fit(_evidence(known), known["label"] == LABELS[1])
+    return rows.assign(probability=model.predict_proba(_evidence(rows))[:, 1])
+
+
+def _evidence(rows: pd.DataFrame) -> np.ndarray:
+    """Logits [N, 1]."""
+    return logit(rows["probability"].to_numpy(float).clip(CLIP, 1 - CLIP))[:, None]
