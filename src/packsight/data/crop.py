@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
-from packsight.data.manifest import Box, Upright, parse_boxes
+from packsight.data.manifest import Box, Upright, parse_boxes, parse_upright
 from packsight.errors import UserError
 
 SOURCES = ("none", "auto", "boxes")
@@ -25,7 +25,7 @@ class Window(NamedTuple):
     def matrix(self, size: tuple[int, int]) -> np.ndarray:
         """The map [2, 3] of the frame's pixels to those of the window at `size` (height, width)."""
         matrix = cv2.getRotationMatrix2D((self.x, self.y), self.angle, 1.0)
-        matrix[:, 2] += self.width / 2 - self.x, self.height / 2 - self.y
+        matrix[:, 2] += np.array([self.width / 2 - self.x, self.height / 2 - self.y])
         return matrix * [[size[1] / self.width], [size[0] / self.height]]
 
     def cut(self, frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -109,7 +109,7 @@ def crop_windows(table: pd.DataFrame, crop: DictConfig, size: tuple[int, int]) -
             windows.append(frame_window(frame))
             continue
         turned = crop.name == "auto" and row["perspective"] in crop.upright and row["upright"]
-        upright = tuple(map(float, row["upright"].split())) if turned else None
+        upright = parse_upright(row["upright"]) if turned else None
         windows.append(package_window(parse_boxes(row[column])[0], upright, frame, crop, size))
     return windows
 

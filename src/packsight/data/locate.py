@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from packsight.console import track
@@ -35,9 +36,10 @@ EDGE = 0.12  # of a frame: before any package is located, its edge stands for th
 GROW, SEED = 0.985, 0.999  # quantiles of the belt's own strangeness that package cells surpass
 LEAST, MOST = 0.004, 0.6  # share of the frame that a package covers
 EDGE_LEVEL = 0.5  # of a package's median strangeness: where its outline runs
+CORE = 0.2  # of its box, at least, lies inside a package's outline
 OUTLYING = 0.003  # share of a package's cells, at each end, that its extent leaves out
 
-Array = np.ndarray
+Array = npt.NDArray[np.float32]
 
 
 class Place(NamedTuple):
@@ -50,7 +52,7 @@ class Place(NamedTuple):
 def describe(frame: Array) -> Array:
     """Lab colour, and brightness and texture at three scales, of RGB uint8: float32 [*CELLS, 8]."""
     small = cv2.resize(frame, WORK[::-1], interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(np.float32(small) / 255, cv2.COLOR_RGB2LAB)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
     light = lab[..., 0]
     # The weights make a visible difference of each kind about equally long.
     channels = [2 * cv2.blur(lab[..., channel], (5, 5)) for channel in (1, 2)]
@@ -97,8 +99,10 @@ class BeltModel:
         xmin, ymin, xmax, ymax = region
         inside = strange[ymin:ymax, xmin:xmax]
         level = EDGE_LEVEL * np.median(inside[inside > self.grow])
-        _, labels, stats, _ = cv2.connectedComponentsWithStats(np.uint8(inside > level))
+        _, labels, stats, _ = cv2.connectedComponentsWithStats((inside > level).astype(np.uint8))
         rows, columns = np.nonzero(labels == 1 + stats[1:, cv2.CC_STAT_AREA].argmax())
+        if len(rows) < CORE * inside.size:  # speckle: what stands out here has no outline
+            rows, columns = np.nonzero(inside > self.grow)
         cells = (np.stack([columns, rows], axis=1) + region[:2] + 0.5) * scale
         _, axes = np.linalg.eigh(np.cov(cells.T))
         along = axes[:, 1] * np.sign(axes[0, 1] or 1)  # the longer axis, pointing right
@@ -106,12 +110,14 @@ class BeltModel:
         low, high = np.quantile(cells @ turn.T, [OUTLYING, 1 - OUTLYING], axis=0)
         (x, y), (width, height) = (low + high) / 2 @ turn, high - low + scale
         angle = np.degrees(np.arctan2(along[1], along[0]))
-        return tuple(round(float(value), 1) for value in (x, y, width, height, angle))
+        x, y, width, height, angle = np.round([x, y, width, height, angle], 1).tolist()
+        return x, y, width, height, angle
 
     def _region(self, strange: Array) -> Array | None:
         """Box in cells of the strangest connected region that is not too small or large."""
-        mask = cv2.morphologyEx(np.uint8(strange > self.grow), cv2.MORPH_OPEN, np.ones((7, 7)))
-        mask = cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((9, 9)))
+        over = (strange > self.grow).astype(np.uint8)
+        opened = cv2.morphologyEx(over, cv2.MORPH_OPEN, np.ones((7, 7)))
+        mask = cv2.morphologyEx(opened, cv2.MORPH_CLOSE, np.ones((9, 9)))
         count, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
         amount = np.bincount(labels.ravel(), np.minimum(strange, 8).ravel(), minlength=count)
         seeded = np.unique(labels[strange > self.seed])
@@ -157,14 +163,15 @@ def _learn(described: Array, belt: Array) -> BeltModel:
         if not len(cells):  # packages everywhere in these rows, in all frames
             cells = described[:, rows].reshape(-1, described.shape[-1])
         cells = cells[rng.integers(len(cells), size=DRAWN)]
-        _, labels, centres = cv2.kmeans(cells, WORDS, None, stop, 1, cv2.KMEANS_PP_CENTERS)
+        first = np.empty(0, np.int32)  # k-means++ chooses where to start
+        _, labels, centres = cv2.kmeans(cells, WORDS, first, stop, 1, cv2.KMEANS_PP_CENTERS)
         used = np.bincount(labels[:, 0], minlength=WORDS) >= RARE * DRAWN
         # A rare word becomes a copy of a common one, so that all codebooks have one shape.
         centres[~used] = centres[used][0]
         words.append(centres)
         distances = np.linalg.norm(cells - centres[labels[:, 0]], axis=1)
         scales.append(max(float(np.sqrt(np.mean(distances**2))), 0.1))
-    model = BeltModel(np.stack(words), np.float32(scales), 0.0, 0.0)
+    model = BeltModel(np.stack(words), np.array(scales, np.float32), 0.0, 0.0)
     own = [
         model.strangeness(cells)[outside] for cells, outside in zip(described, belt, strict=True)
     ]
@@ -206,7 +213,7 @@ def pack_belts(belts: Mapping[str, BeltModel]) -> dict[str, Array]:
         for name, value in (
             ("words", belt.words),
             ("scale", belt.scale),
-            ("limits", np.float32([belt.grow, belt.seed])),
+            ("limits", np.array([belt.grow, belt.seed], np.float32)),
         )
     }
 

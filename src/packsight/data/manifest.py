@@ -59,6 +59,17 @@ def format_boxes(boxes: Iterable[Box]) -> str:
     return ";".join(" ".join(map(str, box)) for box in boxes)
 
 
+def parse_upright(text: str) -> Upright:
+    """Read "x y width height degrees"."""
+    x, y, width, height, angle = map(float, text.split())
+    return x, y, width, height, angle
+
+
+def format_upright(place: Upright) -> str:
+    """The inverse of `parse_upright`."""
+    return " ".join(map(str, place))
+
+
 def not_prepared(path: Path) -> UserError:
     return UserError(
         f"{path} is not prepared data (it has no {NAME}); "

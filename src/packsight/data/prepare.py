@@ -21,7 +21,7 @@ from packsight.data.archive import as_folder, pack
 from packsight.data.cache import read_image
 from packsight.data.layout import source_files
 from packsight.data.locate import locate_packages, save_belts
-from packsight.data.manifest import LABELS, Perspective, format_boxes
+from packsight.data.manifest import LABELS, Perspective, format_boxes, format_upright
 from packsight.data.prepared import SUMMARY, data_root, is_prepared, split_settings
 from packsight.data.scan import Scan, UsableImage, scan
 from packsight.data.splits import assign_folds, assign_splits
@@ -203,7 +203,7 @@ def _located(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
         box = place.box if place else (0, 0, row.width, row.height)
         table.loc[row.Index, "crop"] = format_boxes([box])
         table.loc[row.Index, "crop_source"] = "auto" if place else "frame"
-        table.loc[row.Index, "upright"] = " ".join(map(str, place.upright)) if place else ""
+        table.loc[row.Index, "upright"] = format_upright(place.upright) if place else ""
     return table
 
 

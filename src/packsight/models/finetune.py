@@ -43,7 +43,8 @@ def freeze_stages(network: Network, share: float) -> None:
     head = {id(parameter) for parameter in network.head.parameters()}
     for backbone in network.backbones if share else ():
         parameters = dict(backbone.named_parameters())
-        groups = group_parameters(backbone, backbone.group_matcher(coarse=True))
+        matcher: Any = backbone.group_matcher  # timm's, which torch's types do not know
+        groups = group_parameters(backbone, matcher(coarse=True))
         last = max(
             stage
             for stage, names in groups.items()

@@ -19,7 +19,7 @@ class PairNetwork(Network):
     def __init__(self, network: Network, size: tuple[int, int], shared: bool) -> None:
         backbone = network.backbone
         backbone.reset_classifier(0)
-        mean, std = network.mean.flatten().tolist(), network.std.flatten().tolist()
+        mean, std = (tuple(item.flatten().tolist()) for item in (network.mean, network.std))
         super().__init__(backbone, mean, std)
         self.side_backbone = None if shared else copy.deepcopy(backbone)
         with torch.no_grad():
