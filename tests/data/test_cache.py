@@ -5,7 +5,8 @@ import cv2
 import numpy as np
 import pytest
 
-from packsight.data.cache import ImageCache, resize
+from packsight.data.cache import ImageCache
+from packsight.data.crop import Window, frame_window
 from packsight.errors import UserError
 
 
@@ -20,8 +21,17 @@ def images(tmp_path) -> dict[str, Path]:
     return files
 
 
-def build(folder: Path, images: dict[str, Path], size: tuple[int, int] = (30, 40)) -> ImageCache:
-    return ImageCache(folder, list(images), list(images.values()), size)
+WHOLE = frame_window((60, 100))
+
+
+def build(
+    folder: Path,
+    images: dict[str, Path],
+    size: tuple[int, int] = (30, 40),
+    window: Window = WHOLE,
+) -> ImageCache:
+    windows = [window] * len(images)
+    return ImageCache(folder, list(images), list(images.values()), windows, size)
 
 
 def test_every_image_is_found_by_its_content(tmp_path, images):
@@ -42,12 +52,13 @@ def test_order_does_not_matter_and_nothing_is_decoded_twice(tmp_path, images):
     assert (second["hash80"] == 80).all()
 
 
-def test_other_sizes_and_other_images_have_their_own_file(tmp_path, images):
+def test_other_sizes_windows_and_images_have_their_own_file(tmp_path, images):
     folder = tmp_path / "cache"
     fewer = {key: images[key] for key in list(images)[:2]}
     files = {build(folder, images).file, build(folder, fewer).file}
     files.add(build(folder, images, (20, 20)).file)
-    assert len(files) == 3
+    files.add(build(folder, images, window=Window(50, 30, 40, 30)).file)
+    assert len(files) == 4
 
 
 def test_a_worker_process_opens_the_file_instead_of_copying_it(tmp_path, images):
@@ -62,9 +73,3 @@ def test_an_unreadable_image_is_named_and_leaves_no_file(tmp_path, images):
     with pytest.raises(UserError, match=r"80\.png"):
         build(tmp_path / "cache", images)
     assert list((tmp_path / "cache").iterdir()) == []
-
-
-def test_shrinking_averages_pixels():
-    stripes = np.zeros((4, 4, 3), np.uint8)
-    stripes[:, ::2] = 200
-    assert (resize(stripes, (2, 2)) == 100).all()

@@ -29,6 +29,9 @@ def prepared(tmp_path) -> tuple[Path, pd.DataFrame]:
                 "perspective": perspective,
                 "label": "damaged" if package % 2 else "intact",
                 "path": path,
+                "width": 96,
+                "height": 64,
+                "crop": "8 8 88 56",
                 "sha256": f"content{level}",
                 "split": split.value,
                 "fold": package % 5,
@@ -125,3 +128,41 @@ def test_a_camera_without_images_in_a_split_is_refused(prepared, config):
     data = PackageDataModule(root, lacking, cfg, SIZE, root / "cache")
     with pytest.raises(UserError, match="no top image in its test split"):
         data.eval_dataloader(Split.TEST)
+
+
+def test_a_pair_has_top_left_and_side_right(module):
+    data = module("perspective=pair")
+    assert {split: len(data.rows(split)) for split in Split} == PARTS
+    batch = next(iter(data.eval_dataloader(Split.TEST)))
+    assert batch.image.shape == (4, 3, SIZE[0], 2 * SIZE[1])
+    for image, serial in zip(batch.image, data.rows(Split.TEST)["serial"], strict=True):
+        assert (image[..., : SIZE[1]] == 10 * int(serial)).all()
+        assert (image[..., SIZE[1] :] == 10 * int(serial) + 5).all()
+
+
+def test_a_missing_image_of_a_pair_is_black(prepared, config):
+    root, manifest = prepared
+    lacking = manifest[(manifest["perspective"] == "top") | (manifest["serial"] != f"{19:013d}")]
+    data = PackageDataModule(root, lacking, config("train", "perspective=pair"), SIZE, root / "c")
+    rows = data.rows(Split.TEST)
+    assert dict(zip(rows["serial"], rows["cameras"], strict=True))[f"{19:013d}"] == "top"
+    image = data.images(rows["path"])[-1]
+    assert (image[..., : SIZE[1]] == 190).all()
+    assert (image[..., SIZE[1] :] == 0).all()
+
+
+def test_training_blackens_cameras_at_random_but_never_both(module):
+    overrides = ["perspective=pair", "transforms=none", "perspective.camera_dropout=0.5"]
+    images = epoch(module(*overrides), 0)
+    dark = torch.stack([(half == 0).flatten(1).all(1) for half in images.chunk(2, dim=3)])
+    assert (dark.sum(0) == 2).sum() <= 1  # the top image of package 0 is black anyway
+    assert dark.sum() > 3
+    assert torch.equal(epoch(module(*overrides), 0), images)
+    assert not torch.equal(epoch(module(*overrides), 1), images)
+
+
+def test_crops_are_what_a_model_sees(module):
+    whole, cropped = module("perspective=side", "crop=none"), module("perspective=side")
+    assert whole.cache.file != cropped.cache.file
+    assert whole.table["window"].iloc[0].width == 96
+    assert cropped.table["window"].iloc[0].width < 96

@@ -13,7 +13,7 @@ from packsight.data.manifest import COLUMNS, read_manifest, write_manifest
 from packsight.data.prepare import prepare
 from packsight.data.prepared import is_prepared, load_data
 from packsight.errors import UserError
-from packsight.files import sha256
+from packsight.files import read_json, sha256
 
 LIMIT = 10**9
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -102,7 +102,11 @@ def test_prepared_data_is_complete_and_true_to_the_source(source, target):
     damaged = table["label"] == "damaged"
     assert set(table["damage_boxes"][damaged]) == set(table["package_box"][~damaged])
     assert set(table["damage_boxes"]) == {"", "1 2 30 40"}
-    assert set(table["crop"]) == set(table["crop_source"]) == {""}
+    # Noise has no belt to tell a package from: the whole frames stand, and are counted.
+    assert set(table["crop"]) == {"0 0 64 48"}
+    assert set(table["crop_source"]) == {"frame"}
+    summary = read_json(target / "summary.json")
+    assert [len(serials) for serials in summary["not_located"].values()] == [10, 10]
     assert (target / "rejected.csv").read_text() == "path,reason\n"
     with Image.open(target / "contact_sheet.png") as sheet:
         assert sheet.width > 1000

@@ -36,7 +36,7 @@ def _explained(
         "outcome": outcome,
     }
     image = np.full((90, 160, 3), 128, np.uint8)
-    return Explained(image, row, boxes, Attribution(values, 2.0, 1.0, delta))
+    return Explained(image, boxes, row, Attribution(values, 2.0, 1.0, delta))
 
 
 def _pixels(item: Explained) -> np.ndarray:

@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from packsight.errors import UserError
-from packsight.models.backbone import Network, create_network, input_size
+from packsight.models.backbone import Network, create_network, input_size, mirrors
 
 FAMILIES = [
     "resnet18",
@@ -53,14 +53,42 @@ def test_normalisation_is_not_part_of_the_weights():
     assert not {"mean", "std"} & set(build("resnet18").state_dict())
 
 
-def test_an_unknown_backbone_is_refused_with_close_names():
+def test_an_unknown_backbone_is_refused_with_close_names(config):
     with pytest.raises(UserError, match="mobilenetv2_100"):
-        input_size("mobilenet_v2", None)
+        input_size(config("train", "model.backbone=mobilenet_v2", "crop=none"))
+    with pytest.raises(UserError, match="mobilenetv2_100"):
+        build("mobilenet_v2")
 
 
-def test_image_size_is_the_backbones_own_unless_given():
-    assert input_size("resnet18", None) == (224, 224)
-    assert input_size("resnet18", 96) == (96, 96)
-    assert input_size("resnet18", [96, 160]) == (96, 160)
+@pytest.mark.parametrize(
+    ("overrides", "size"),
+    [
+        (["crop=none"], (224, 224)),
+        (["crop=auto", "perspective=side"], (240, 320)),
+        (["crop=auto", "perspective=top"], (288, 512)),
+        (["crop=auto", "data.image_size=96"], (96, 96)),
+        (["crop=none", "data.image_size=[96,160]"], (96, 160)),
+    ],
+)
+def test_input_size_is_the_given_one_or_the_crops_or_the_backbones(config, overrides, size):
+    assert input_size(config("train", "model=resnet", *overrides)) == size
+
+
+def test_a_size_too_small_is_refused(config):
     with pytest.raises(UserError, match="too small"):
-        input_size("resnet18", 8)
+        input_size(config("train", "data.image_size=8"))
+
+
+def test_predictions_are_the_mean_over_mirror_images(config):
+    network = build("resnet18").eval()
+    images = torch.rand(3, 3, 32, 48)
+    views = mirrors(config("train", "perspective=top").transforms)
+    assert sorted(views) == [(), (2,), (3,), (3, 2)]
+    expected = [torch.softmax(network(images.flip(axes)).double(), 1)[:, 1] for axes in views]
+    assert torch.allclose(network.probability(images, views), torch.stack(expected).mean(0))
+
+
+def test_only_mirror_images_that_training_has_seen_are_averaged(config):
+    assert mirrors(config("train", "perspective=side").transforms) == [(), (3,)]
+    assert mirrors(config("train", "transforms=none").transforms) == [()]
+    assert mirrors(config("train", "recipe=full_frame").transforms) == [()]

@@ -1,9 +1,10 @@
 import pytest
 import torch
 from omegaconf import OmegaConf
+from torch.nn import functional as F
 
 from packsight.models.backbone import Network, create_network
-from packsight.models.finetune import freeze_statistics, parameter_groups
+from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
 
 
 @pytest.fixture
@@ -34,11 +35,34 @@ def test_a_scale_of_zero_trains_the_head_alone(network):
     assert all(p.requires_grad == (id(p) in trained) for p in network.parameters())
 
 
-def test_a_frozen_backbone_keeps_its_statistics(network):
+@pytest.mark.parametrize("share", [0.4, 1.0])
+def test_frozen_stages_keep_weights_and_statistics_while_the_rest_learns(network, share):
+    freeze_stages(network, share)
+    groups = parameter_groups(network, 0.1, 0.0, backbone_lr_scale=1.0)
     network.train()
-    freeze_statistics(network)
-    before = {key: value.clone() for key, value in network.backbone.named_buffers()}
-    network(torch.rand(4, 3, 32, 32))
-    after = dict(network.backbone.named_buffers())
-    assert all(torch.equal(before[key], after[key]) for key in before)
-    assert network.head.training
+    keep_frozen(network)
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    F.cross_entropy(network(torch.rand(4, 3, 32, 32)), torch.tensor([0, 1, 0, 1])).backward()
+    torch.optim.SGD(groups).step()
+    after = network.state_dict()
+    changed = {key for key, value in after.items() if not torch.equal(value, before[key])}
+    early = ("backbone.conv_stem", "backbone.bn1", "backbone.blocks.0", "backbone.blocks.2")
+    assert not [key for key in changed if key.startswith(early)]
+    assert {"backbone.classifier.weight", "backbone.classifier.bias"} <= changed
+    late = [key for key in changed if key.startswith("backbone.blocks.5")]
+    assert bool(late) == (share < 1)
+
+
+def test_a_share_of_zero_freezes_nothing(network):
+    freeze_stages(network, 0.0)
+    assert all(parameter.requires_grad for parameter in network.parameters())
+
+
+@pytest.mark.parametrize("backbone", ["resnet18", "convnext_atto", "vit_tiny_patch16_224"])
+def test_a_share_of_every_family_can_be_kept(backbone):
+    model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.0})
+    network = create_network(model, (32, 32))
+    freeze_stages(network, 0.4)
+    learning = sum(parameter.requires_grad for parameter in network.parameters())
+    assert 2 < learning < len(list(network.parameters()))
+    assert all(parameter.requires_grad for parameter in network.head.parameters())

@@ -30,7 +30,7 @@ def fit(config, tmp_path):
         cfg = config("train", "model.backbone=resnet10t", *overrides)
         network = create_network(cfg.model, (32, 32))
         optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, True, {"seed": 0})
+        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, True, {"seed": 0}, {})
         before = {key: value.clone() for key, value in network.state_dict().items()}
         trainer = L.Trainer(
             max_epochs=epochs,
