@@ -111,19 +111,18 @@ class PackageDataModule(L.LightningDataModule):
         self.cfg = cfg
         self.root = root
         self.image_size = image_size
-        manifest = manifest.reset_index(drop=True)
-        manifest["window"] = crop_windows(manifest, cfg.crop, image_size)
-        # All cameras in one cache, so that every run of a sweep shares it.
-        self.cache = ImageCache(
-            cache_folder,
-            manifest["sha256"].tolist(),
-            [root / path for path in manifest["path"]],
-            manifest["window"].tolist(),
-            image_size,
-        )
         if cfg.data.fold is not None:
             manifest = manifest.assign(split=fold_splits(manifest, cfg.data))
-        self.table = manifest[manifest["perspective"].isin(list(cfg.perspective.cameras))]
+        seen = manifest["perspective"].isin(list(cfg.perspective.cameras))
+        self.table = manifest[seen].reset_index(drop=True)
+        self.table["window"] = crop_windows(self.table, cfg.crop, image_size)
+        self.cache = ImageCache(
+            cache_folder,
+            self.table["sha256"].tolist(),
+            [root / path for path in self.table["path"]],
+            self.table["window"].tolist(),
+            image_size,
+        )
 
     def rows(self, split: Split) -> pd.DataFrame:
         """The manifest's rows of a split, or one row per package where a model gets both images.

@@ -69,6 +69,8 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
                 wanted.loc[rows, "predicted"] = words(scores)
         found = None
         if pair is not None:
+            again = named(wanted).duplicated(["serial", "perspective"])
+            wanted.loc[again[again].index, "error"] = "another image of this package and camera"
             found = packages_of(wanted)
             scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg)
             found = found.assign(probability=scores, predicted=words(scores)).dropna()
@@ -120,18 +122,21 @@ def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
     return add_verdicts(by_package(predictions[predictions["error"] == ""]), fusion)
 
 
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a known camera and without an error."""
+    return table[(table["error"] == "") & (table["perspective"] != "")]
+
+
 def packages_of(table: pd.DataFrame) -> pd.DataFrame:
     """One row per package: its serial, and in `rows` its images, {camera: row of the table}."""
-    named = table[table["perspective"] != ""]
-    by_serial = named.groupby("serial", sort=True)
+    by_serial = named(table).groupby("serial", sort=True)
     rows = [dict(zip(part["perspective"], part.index, strict=True)) for _, part in by_serial]
     return pd.DataFrame({"serial": sorted(by_serial.groups), "rows": rows})
 
 
 def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
     """For each package the cameras whose image could be read: `top+side`, `top` or `side`."""
-    read = table[(table["error"] == "") & (table["perspective"] != "")]
-    seen = read.groupby("serial")["perspective"].agg(set)
+    seen = named(table).groupby("serial")["perspective"].agg(set)
     return ["+".join(filter(seen[serial].__contains__, Perspective)) for serial in serials]
 
 
