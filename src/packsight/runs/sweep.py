@@ -36,10 +36,14 @@ def pack_models(experiment: Path) -> Path:
 
 
 def tell_results(experiment: Path) -> tuple[pd.DataFrame, Pooled]:
-    """Write leaderboard.csv, pooled.csv and verdicts.csv, and print what they tell."""
+    """Write leaderboard.csv, pooled.csv and verdicts.csv, and print what they tell.
+
+    Where there are folds, the single runs stand in leaderboard.csv alone: they would fill pages.
+    """
     frame = write_leaderboard(experiment)
     pooled = write_pooled(experiment, frame)
-    console.print(leaderboard_table(frame))
+    if frame["fold"].isna().any():
+        console.print(leaderboard_table(frame))
     if pooled.tells_more:
         console.print(pooled_table(pooled.rows))
     return frame, pooled
