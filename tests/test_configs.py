@@ -43,3 +43,24 @@ def test_source_names_the_data(config):
     assert config("prepare").data.name == "sample"
     assert config("prepare", "data.source='in/Line 7.zip'").data.name == "line-7"
     assert config("prepare", "data.source=x.zip", "data.name=mine").data.name == "mine"
+
+
+@pytest.mark.parametrize("recipe", ["few_images", "cropped", "full_frame"])
+def test_what_is_given_wins_over_the_recipe(config, recipe):
+    given = ["finetune=probe", "trainer.max_epochs=3", "crop=none"]
+    for overrides in (given, given[::-1]):
+        cfg = config("train", f"recipe={recipe}", *overrides)
+        assert cfg.recipe == recipe
+        assert (cfg.crop.name, cfg.crop.image_size) == ("none", None)
+        assert cfg.finetune.backbone_lr_scale == 0.0
+        assert cfg.trainer.max_epochs == 3
+
+
+def test_recipes_differ_in_what_they_are_named_for(config):
+    few, cropped, full = (
+        config("train", f"recipe={recipe}") for recipe in ("few_images", "cropped", "full_frame")
+    )
+    assert [cfg.crop.name for cfg in (few, cropped, full)] == ["auto", "auto", "none"]
+    assert [cfg.finetune.frozen_share > 0 for cfg in (few, cropped, full)] == [True, False, False]
+    assert [cfg.transforms.average_mirrored for cfg in (few, cropped, full)] == [True, False, False]
+    assert config("train") == few

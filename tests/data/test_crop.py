@@ -64,6 +64,16 @@ def test_the_matrix_maps_the_windows_corners_to_the_inputs():
     assert {(round(x), round(y)) for x, y in placed.T} == expected
 
 
+@pytest.mark.parametrize("angle", [-35.0, 0.0, 12.5])
+def test_an_outlines_corners_lie_in_the_input_a_margin_from_its_edge(angle):
+    window = upright_window((480, 270, 200, 80, angle), margin=0.1, size=(100, 240))
+    corners = cv2.boxPoints(((480, 270), (200, 80), angle))
+    x, y = window.matrix((100, 240)) @ np.vstack([corners.T, np.ones(4)])
+    # 200 × 80 with 20 on each side is 240 × 120, which the input's shape widens to 288 × 120.
+    assert sorted(x) == pytest.approx([36.67, 36.67, 203.33, 203.33], abs=0.1)
+    assert sorted(y) == pytest.approx([16.67, 16.67, 83.33, 83.33], abs=0.1)
+
+
 @pytest.mark.parametrize("angle", [0.0, 15.0])
 def test_what_lies_outside_the_frame_repeats_its_edge(angle):
     frame = np.full((50, 60, 3), 90, np.uint8)
@@ -86,6 +96,13 @@ def test_the_crop_that_is_asked_for_decides():
     assert (turned.x, turned.y, turned.angle) == (500, 250, 10)
     [boxed] = crop_windows(given, crop("boxes", ("top",)), size)
     assert (boxed.x, boxed.y, boxed.angle) == (70, 45, 0)  # moved into the frame
+
+
+def test_a_package_that_was_not_found_has_the_whole_frame():
+    missed = table(crop="0 0 960 540", crop_source="frame", upright="")
+    for size in ((100, 200), (200, 200)):
+        windows = crop_windows(missed, crop("auto", ("top",)), size)
+        assert windows == crop_windows(missed, crop("none"), size)
 
 
 def test_boxes_that_some_images_lack_are_refused_because_they_would_tell_the_label():

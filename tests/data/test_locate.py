@@ -1,18 +1,23 @@
 """A belt of texture, a package of any colour on it, and nothing told of either."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 import torch
 
 from packsight.data import locate
-from packsight.data.locate import BeltModel, Place, describe, fit_belt, locate_packages
-from packsight.data.manifest import read_manifest
+from packsight.data.cache import read_image
+from packsight.data.locate import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
+from packsight.data.manifest import Box, parse_boxes, read_manifest
 from packsight.data.prepare import prepare
 from packsight.data.prepared import SUMMARY
+from packsight.data.sample import render_sample
 from packsight.files import read_json
 
 WHITE, GREEN, BROWN = (225, 225, 230), (40, 200, 140), (150, 110, 70)
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
 def belt(number: int) -> np.ndarray:
@@ -47,17 +52,18 @@ def test_the_box_holds_the_package_whatever_its_colour(colour):
         assert found is not None
         corners = cv2.boxPoints(rectangle(number))
         xmin, ymin, xmax, ymax = found.box
-        assert xmin <= corners[:, 0].min() + 2
-        assert ymin <= corners[:, 1].min() + 2
-        assert xmax >= corners[:, 0].max() - 2
-        assert ymax >= corners[:, 1].max() - 2
+        assert xmin <= corners[:, 0].min()
+        assert ymin <= corners[:, 1].min()
+        assert xmax >= corners[:, 0].max()
+        assert ymax >= corners[:, 1].max()
         assert (xmax - xmin) * (ymax - ymin) < 0.35 * 270 * 480
 
 
-def test_the_outline_lies_as_the_package_does():
-    model = model_of(WHITE)
+@pytest.mark.parametrize("colour", [WHITE, GREEN, BROWN])
+def test_the_outline_lies_as_the_package_does(colour):
+    model = model_of(colour)
     for number in range(12):
-        found = model.locate(frame_with(number, WHITE))
+        found = model.locate(frame_with(number, colour))
         assert found is not None
         (x, y), (width, height), angle = rectangle(number)
         assert found.upright[:2] == pytest.approx((x, y), abs=4)
@@ -65,12 +71,23 @@ def test_the_outline_lies_as_the_package_does():
         assert found.upright[4] == pytest.approx(angle, abs=3)
 
 
-def test_a_package_at_the_frames_edge_is_found():
-    model = model_of(GREEN)
-    found = model.locate(frame_with(50, GREEN, ((10, 140), (120, 60), 0)))
+def test_a_package_of_a_colour_that_was_never_seen_is_found():
+    model = model_of(WHITE)
+    for colour in (GREEN, BROWN, (30, 60, 200)):
+        found = model.locate(frame_with(30, colour))
+        assert found is not None
+        assert found.upright[:2] == pytest.approx(rectangle(30)[0], abs=4)
+
+
+@pytest.mark.parametrize("centre", [(10, 140), (470, 140), (240, 10), (240, 262)])
+def test_a_package_that_the_frames_edge_cuts_is_held_up_to_the_edge(centre):
+    found = model_of(GREEN).locate(frame_with(50, GREEN, (centre, (120, 60), 0)))
     assert found is not None
-    assert found.box[0] == 0
-    assert found.box[2] >= 68
+    xmin, ymin, xmax, ymax = found.box
+    assert xmin <= max(centre[0] - 60, 0)
+    assert ymin <= max(centre[1] - 30, 0)
+    assert xmax >= min(centre[0] + 60, 480)
+    assert ymax >= min(centre[1] + 30, 270)
 
 
 def test_a_package_that_is_larger_in_pixels_is_found_where_it_is():
@@ -82,8 +99,17 @@ def test_a_package_that_is_larger_in_pixels_is_found_where_it_is():
     assert np.array(large.box) == pytest.approx(2 * np.array(small.box), abs=12)
 
 
+def test_an_empty_belt_has_no_package_away_from_the_frames_edges():
+    model = model_of(WHITE)
+    found = [place for number in range(90, 110) if (place := model.locate(belt(number)))]
+    assert len(found) < 10
+    assert all(place.box[2] <= 16 or place.box[0] >= 480 - 16 for place in found)
+
+
+@pytest.mark.xfail(strict=True, reason="strips along the frame's left and right edge are found")
 def test_an_empty_belt_has_no_package():
-    assert model_of(WHITE).locate(belt(99)) is None
+    model = model_of(WHITE)
+    assert [model.locate(belt(number)) for number in range(90, 110)] == [None] * 20
 
 
 def test_frames_give_the_same_model_every_time():
@@ -103,10 +129,14 @@ def test_models_travel_in_files_and_checkpoints(tmp_path):
 
 
 def test_too_few_frames_give_no_model_and_no_place():
-    frames = [frame_with(number, WHITE) for number in range(3)]
-    belts, places = locate_packages(frames.__getitem__, {"top": [0, 1, 2], "side": []})
+    frames = [frame_with(number, WHITE) for number in range(FEWEST)]
+    few = list(range(FEWEST - 1))
+    belts, places = locate_packages(frames.__getitem__, {"top": few, "side": []})
     assert belts == {}
-    assert places == {0: None, 1: None, 2: None}
+    assert places == dict.fromkeys(few)
+    belts, places = locate_packages(frames.__getitem__, {"top": [*few, FEWEST - 1]})
+    assert set(belts) == {"top"}
+    assert None not in places.values()
 
 
 def test_every_camera_has_a_model_of_its_own():
@@ -118,15 +148,51 @@ def test_every_camera_has_a_model_of_its_own():
     assert all(isinstance(place, Place) for place in places.values())
 
 
+def held(mask_file: Path, box: Box) -> float:
+    """The share of a package's mask that lies in a box."""
+    mask = cv2.imread(str(mask_file), cv2.IMREAD_GRAYSCALE) > 0
+    xmin, ymin, xmax, ymax = box
+    return mask[ymin:ymax, xmin:xmax].sum() / mask.sum()
+
+
 def test_prepared_sample_packages_are_whole_in_their_boxes(sample, tmp_path, config):
     """The masks are the renderer's own."""
     folder = prepare(sample, tmp_path / "data", config("prepare").data)
     table = read_manifest(folder)
     assert (table["crop_source"] == "auto").all()
     for row in table.itertuples():
-        mask = cv2.imread(str(folder / str(row.mask)), cv2.IMREAD_GRAYSCALE) > 0
-        xmin, ymin, xmax, ymax = map(int, str(row.crop).split())
-        assert mask[ymin:ymax, xmin:xmax].sum() >= 0.97 * mask.sum()
+        [box] = parse_boxes(str(row.crop))
+        assert held(folder / str(row.mask), box) >= 0.99
     assert read_json(folder / SUMMARY)["not_located"] == {"top": [], "side": []}
     for name in ("belt.safetensors", "crops_top.png", "crops_side.png"):
         assert (folder / name).stat().st_size > 0
+
+
+@pytest.mark.xfail(strict=True, reason="in few frames, a grey package is partly learned as belt")
+def test_the_fewest_frames_are_enough_to_hold_packages_whole(tmp_path):
+    render_sample(tmp_path, packages=FEWEST, seed=0, workers=1)
+    files = sorted(tmp_path.glob("*/side/*.jpg"))
+    _, places = locate_packages(
+        lambda row: read_image(files[row]), {"side": list(range(len(files)))}
+    )
+    for row, file in enumerate(files):
+        place = places[row]
+        assert place is not None
+        mask = tmp_path / "masks" / file.relative_to(tmp_path).with_suffix(".png")
+        assert held(mask, place.box) >= 0.99
+
+
+@pytest.mark.real
+def test_every_real_package_is_located_or_counted_as_not(tmp_path, config):
+    archive = SHARED / "raw-data-png-sample.zip"
+    if not archive.is_file():
+        pytest.skip(f"{archive} is not there")
+    folder = prepare(archive, tmp_path / "data", config("prepare", "data.folds=2").data)
+    table = read_manifest(folder)
+    assert table.groupby("perspective").size().to_dict() == {"side": 8, "top": 8}
+    assert set(table["crop_source"]) <= {"auto", "frame"}
+    fallen_back = table[table["crop_source"] == "frame"]
+    assert set(fallen_back["crop"]) <= {"0 0 960 540"}
+    for camera, serials in read_json(folder / SUMMARY)["not_located"].items():
+        rows = fallen_back[fallen_back["perspective"] == camera]
+        assert serials == sorted(rows["serial"])

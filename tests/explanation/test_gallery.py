@@ -8,10 +8,20 @@ import pandas as pd
 import pytest
 import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from omegaconf import OmegaConf
+from torch import nn
 
-from packsight.data.manifest import Box
-from packsight.explanation.attribution import Attribution
-from packsight.explanation.gallery import Explained, overlay, panel, sheet, write_gallery
+from packsight.data.datamodule import PackageDataModule
+from packsight.data.manifest import COLUMNS, Box, Split
+from packsight.explanation.attribution import Attribution, Baseline
+from packsight.explanation.gallery import (
+    Explained,
+    explain_images,
+    overlay,
+    panel,
+    sheet,
+    write_gallery,
+)  # fmt: skip
 
 METHOD = "Integrated Gradients, black baseline, 50 steps"
 
@@ -107,3 +117,51 @@ def test_the_gallery_has_a_panel_per_image_a_sheet_and_a_table(tmp_path: Path) -
     assert table["delta"].tolist() == [0.1, 0.0]
     assert table["relative_delta"].tolist() == pytest.approx([0.1, 0.0])
     assert {"label", "probability", "predicted", "method", "baseline_score", "path"} <= set(table)
+
+
+class RightHalf(nn.Module):
+    """Speaks for damaged as far as the right half of its input, the side image, is bright."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([0.0, 1.0]))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        half = images.shape[3] // 2
+        return images[..., half:].mean((1, 2, 3))[:, None] * self.weight
+
+
+def test_a_pair_shows_both_images_their_boxes_and_one_map(
+    tmp_path: Path, config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = []
+    for serial, camera, level in (("1", "top", 60), ("1", "side", 180), ("2", "side", 120)):
+        path = f"{serial}_{camera}.png"
+        cv2.imwrite(str(tmp_path / path), np.full((64, 96, 3), level, np.uint8))
+        row = {"serial": serial, "perspective": camera, "path": path, "sha256": path,
+               "label": "damaged", "width": 96, "height": 64, "split": "test",
+               "damage_boxes": "10 20 50 40"}  # fmt: skip
+        rows.append(dict.fromkeys(COLUMNS, "") | row)
+    cfg = config("train", "perspective=pair", "crop=none")
+    data = PackageDataModule(tmp_path, pd.DataFrame(rows), cfg, (32, 48), tmp_path / "cache")
+    written: list[Explained] = []
+    monkeypatch.setattr(
+        "packsight.explanation.gallery.write_gallery", lambda _, items, name: written.extend(items)
+    )
+    explainer = OmegaConf.create({"steps": 4, "internal_batch_size": 4})
+    chosen = data.rows(Split.TEST)
+    explain_images(RightHalf(), data, chosen, Baseline.BLACK, explainer, tmp_path / "gallery")
+
+    both, side = written
+    assert (both.name, side.name) == ("1_pair", "2_pair")
+    assert both.image.shape == (64, 192, 3)
+    assert (both.image[:, :96] == 60).all()
+    assert (both.image[:, 96:] == 180).all()
+    assert both.boxes == [(10, 20, 50, 40), (106, 20, 146, 40)]
+    assert (side.image[:, :96] == 0).all()
+    assert (side.image[:, 96:] == 120).all()
+    assert side.boxes == [(106, 20, 146, 40)]
+    for item, brightness in ((both, 180 / 255), (side, 120 / 255)):
+        assert item.attribution.map.shape == (32, 96)
+        assert (item.attribution.map[:, :48] == 0).all()
+        assert item.attribution.map[:, 48:].sum().item() == pytest.approx(brightness, abs=1e-4)

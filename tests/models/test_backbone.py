@@ -88,6 +88,13 @@ def test_predictions_are_the_mean_over_mirror_images(config):
     assert torch.allclose(network.probability(images, views), torch.stack(expected).mean(0))
 
 
+def test_an_image_that_is_its_own_mirror_image_keeps_its_probability():
+    network = build("resnet18").eval()
+    half = torch.rand(3, 3, 32, 24)
+    images = torch.cat([half, half.flip(3)], dim=3)
+    assert torch.equal(network.probability(images, [(), (3,)]), network.probability(images))
+
+
 def test_only_mirror_images_that_training_has_seen_are_averaged(config):
     assert mirrors(config("train", "perspective=side").transforms) == [(), (3,)]
     assert mirrors(config("train", "transforms=none").transforms) == [()]

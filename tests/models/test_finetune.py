@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 import torch
 from omegaconf import OmegaConf
@@ -5,6 +7,12 @@ from torch.nn import functional as F
 
 from packsight.models.backbone import Network, create_network
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
+from packsight.models.pair import PairNetwork
+
+FAMILIES = [
+    OmegaConf.load(file).backbone
+    for file in sorted((Path(__file__).resolve().parents[2] / "configs/model").glob("*.yaml"))
+]
 
 
 @pytest.fixture
@@ -58,7 +66,7 @@ def test_a_share_of_zero_freezes_nothing(network):
     assert all(parameter.requires_grad for parameter in network.parameters())
 
 
-@pytest.mark.parametrize("backbone", ["resnet18", "convnext_atto", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize("backbone", FAMILIES)
 def test_a_share_of_every_family_can_be_kept(backbone):
     model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.0})
     network = create_network(model, (32, 32))
@@ -66,3 +74,15 @@ def test_a_share_of_every_family_can_be_kept(backbone):
     learning = sum(parameter.requires_grad for parameter in network.parameters())
     assert 2 < learning < len(list(network.parameters()))
     assert all(parameter.requires_grad for parameter in network.head.parameters())
+
+
+def test_both_backbones_of_a_pair_keep_their_first_stages(network):
+    pair = PairNetwork(network, (32, 32), shared=False)
+    freeze_stages(pair, 0.4)
+    top, side = (
+        {name for name, parameter in backbone.named_parameters() if not parameter.requires_grad}
+        for backbone in pair.backbones
+    )
+    assert top == side
+    assert "conv_stem.weight" in top
+    assert all(parameter.requires_grad for parameter in pair.head.parameters())

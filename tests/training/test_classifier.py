@@ -69,6 +69,14 @@ def test_a_probe_moves_the_head_alone(fit):
     assert changed == {"backbone.fc.weight", "backbone.fc.bias"}
 
 
+def test_kept_stages_stay_as_they_were_over_epochs_with_validation_between(fit):
+    _, network, before = fit("finetune=partial", epochs=2)
+    changed = {key for key, value in network.state_dict().items() if (value != before[key]).any()}
+    kept = ("backbone.conv1", "backbone.bn1", "backbone.layer1")
+    assert not [key for key in changed if key.startswith(kept)]
+    assert {"backbone.fc.weight", "backbone.layer4.0.bn1.running_mean"} <= changed
+
+
 def test_a_checkpoint_can_be_read_without_running_code(fit, tmp_path):
     trainer, network, _ = fit("finetune=full", epochs=1)
     trainer.save_checkpoint(tmp_path / "last.ckpt")

@@ -1,0 +1,114 @@
+"""A frame in use is cut and scored as it was in training."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from packsight.data.cache import read_image
+from packsight.data.datamodule import PackageDataModule
+from packsight.data.locate import load_belts, pack_belts
+from packsight.data.manifest import Split, read_manifest
+from packsight.data.prepare import prepare
+from packsight.deployment.predictor import Predictor
+from packsight.evaluation.scoring import score_split
+from packsight.models.weights import initial_network
+from packsight.runs.saved import Run
+
+SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=[48,64]"]
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory) -> Path:
+    """Ten packages, white rectangles on a striped belt, seen by both cameras."""
+    source = tmp_path_factory.mktemp("source")
+    for number in range(20):
+        rng = np.random.default_rng(number)
+        frame = np.full((270, 480, 3), 110.0) + rng.normal(0, 8, (270, 480, 1))
+        frame[:, (np.arange(480) + rng.integers(30)) % 30 < 4] = 50
+        place = ((rng.uniform(150, 330), rng.uniform(90, 180)), (120, 60), rng.uniform(-15, 15))
+        image = frame.clip(0, 255).astype(np.uint8)
+        cv2.fillPoly(image, [np.rint(cv2.boxPoints(place)).astype(int)], (230, 225, 220))
+        camera, label = ("top", "side")[number % 2], ("intact", "damaged")[number // 2 % 2]
+        file = source / label / camera / f"{number // 2:013d}_{camera}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), image)
+    settings = OmegaConf.create(
+        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
+         "max_unpacked_gb": 1, "overwrite": False}
+    )  # fmt: skip
+    return prepare(source, tmp_path_factory.mktemp("data") / "belt", settings)
+
+
+@pytest.fixture
+def trained(prepared, config, tmp_path):
+    """A run's predictor with the data module and the network that it was made from."""
+
+    def build(*overrides: str):
+        torch.manual_seed(0)
+        cfg = config("train", *SMALL, *overrides)
+        size = (48, 64)
+        data = PackageDataModule(prepared, read_manifest(prepared), cfg, size, tmp_path / "cache")
+        network = initial_network(cfg, size)
+        belts = pack_belts(load_belts(prepared))
+        checkpoint = {
+            "state_dict": {f"network.{key}": value for key, value in network.state_dict().items()},
+            "belts": {key: torch.from_numpy(value) for key, value in belts.items()},
+        }
+        torch.save(checkpoint, tmp_path / "best.ckpt")
+        run = Run(tmp_path, tmp_path / "best.ckpt", cfg, "run")
+        return Predictor(run, "cpu"), data, network
+
+    return build
+
+
+@pytest.mark.parametrize("crop", ["none", "auto"])
+@pytest.mark.parametrize("camera", ["top", "side"])
+def test_a_new_frame_is_cut_as_in_training(trained, crop, camera):
+    predictor, data, _ = trained(f"perspective={camera}", f"crop={crop}")
+    assert (data.table["crop_source"] == "auto").all()
+    for row in data.table.itertuples():
+        image, how = predictor.look(read_image(data.root / row.path), camera)
+        assert how == crop
+        assert np.array_equal(image, data.cache[row.sha256])
+
+
+def test_a_frame_without_a_package_or_a_known_camera_is_used_whole(trained):
+    predictor, *_ = trained("perspective=side")
+    predictor.belts.pop("top")
+    frame = np.full((96, 128, 3), 77, np.uint8)
+    for camera in ("top", ""):
+        image, how = predictor.look(frame, camera)
+        assert how == "frame"
+        assert image.shape == (48, 64, 3)
+        assert (image == 77).all()
+
+
+@pytest.mark.parametrize("perspective", ["side", "both", "pair"])
+def test_a_new_frame_is_scored_as_in_evaluation(trained, perspective):
+    predictor, data, network = trained(f"perspective={perspective}")
+    expected = score_split(network, data, Split.TEST, torch.device("cpu"))
+    inputs = []
+    for path in expected["path"]:
+        parts = {Path(part).stem.split("_")[1]: part for part in path.split(";")}
+        looked = {
+            camera: predictor.look(read_image(data.root / part), camera)[0]
+            for camera, part in parts.items()
+        }
+        inputs.append(predictor.compose(looked))
+    found = predictor.probabilities(inputs)
+    assert found == pytest.approx(expected["probability"].to_numpy(), abs=1e-5)
+    assert len(set(found.round(6))) > 1
+
+
+def test_a_missing_camera_of_a_pair_is_black(trained):
+    predictor, *_ = trained("perspective=pair")
+    seen = np.full((48, 64, 3), 50, np.uint8)
+    top, side = (predictor.compose({camera: seen}) for camera in ("top", "side"))
+    assert (top[:, :64] == 50).all()
+    assert (top[:, 64:] == 0).all()
+    assert (side[:, :64] == 0).all()
+    assert (side[:, 64:] == 50).all()
