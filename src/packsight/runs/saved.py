@@ -43,8 +43,14 @@ class Run:
         return saved_network(self.config, self.image_size, checkpoint).float().eval()
 
     def load_belts(self) -> dict[str, BeltModel]:
-        """What each camera's belt looks like, to locate packages in new images."""
-        return unpack_belts(read_checkpoint(self.checkpoint)["belts"])
+        """What each camera's belt looks like, to locate packages in new images.
+
+        Raises UserError for a checkpoint from before packages were located.
+        """
+        belts = read_checkpoint(self.checkpoint).get("belts")
+        if belts is None:
+            raise UserError(f"{self.checkpoint} knows no belt to find packages on; train it again.")
+        return unpack_belts(belts)
 
 
 @contextmanager
