@@ -149,7 +149,7 @@ def test_every_camera_has_a_model_of_its_own():
 
 
 def test_prepared_sample_packages_are_whole_in_what_a_model_sees(sample, tmp_path, config):
-    """The masks are the renderer's own. A side box may cut off an edge, which the margin restores."""
+    """The masks are the renderer's own. What a side box cuts off, the margin restores."""
     folder = prepare(sample, tmp_path / "data", config("prepare").data)
     table = read_manifest(folder)
     assert (table["crop_source"] == "auto").all()
