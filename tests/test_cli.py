@@ -1,6 +1,7 @@
 import pytest
 
-from packsight.cli import sentence, slug, spell_out
+from packsight.cli import slug, spell_out
+from packsight.jobs import sentence
 
 
 @pytest.mark.parametrize(

@@ -2,26 +2,23 @@
 
 import os
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import HydraException
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
 
-from packsight.console import console, errors
-from packsight.errors import UserError
+from packsight.console import errors
+from packsight.jobs import MISTAKES, Multirun, Task, sentence
+from packsight.runs.journal import Ending, Journal
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
-# Configuration, overrides, and the error in a sentence or "".
-Job = tuple[DictConfig, list[str], str]
-# What a user can mend.
-MISTAKES = (UserError, HydraException, OmegaConfBaseException)
-
+# Plugins register a schema under the name that our own file has; Hydra would have either renamed.
+warnings.filterwarnings("ignore", message="(?s).*validated against ConfigStore schema")
 # Keys of a stage that share their name with a config group, and where their value stands.
 VALUES = {
     ("evaluate", "data"): "data.path",
@@ -38,75 +35,69 @@ def slug(source: str | None, fallback: str) -> str:
     return "-".join(part for part in "".join(letters).split("-") if part) or fallback
 
 
+def batch_size(launcher: str) -> int | None:
+    """How many jobs a launcher gets at a time; None: all.
+
+    Hydra composes a batch before it starts it; for 200 jobs on the launcher that takes one after
+    the other anyway, that would be most of a minute before the first one.
+    """
+    return 1 if launcher.endswith(".BasicLauncher") else None
+
+
+def jobs_at_once() -> int:
+    """How many jobs a machine can train side by side."""
+    import torch
+
+    return torch.cuda.device_count() or max((os.cpu_count() or 1) // 2, 1)
+
+
 OmegaConf.register_new_resolver("stem", slug, replace=True)
+OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
+OmegaConf.register_new_resolver("direction", lambda mode: f"{mode}imize", replace=True)
+OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 
 
-def script(stage: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
-    """Decorate a script's `main(cfg)`: compose configs/<stage>.yaml, run, exit with 0, 1 or 2.
+def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate a script's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
 
-    2 is a mistake that the user can mend, told in a sentence; 1 a failed job of a sweep, or a
-    defect, with its traceback.
+    0 is success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
+    user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM.
     """
 
-    def decorate(main: Callable[[DictConfig], None]) -> Callable[[], None]:
+    def decorate(main: Callable[[DictConfig], Any]) -> Callable[[], None]:
         def run() -> None:
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             # albumentations would look for a newer version over the network.
             os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
-            jobs: list[Job] = []
-            mistakes: list[Exception] = []
-            task = isolated(main, jobs, mistakes)
+            task = Task(main)
+            interrupted = False
             try:
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
+                task.finish_put_off()
             except MISTAKES as mistake:  # in the configuration itself
-                mistakes.append(mistake)
-            if mistakes:
-                errors.print(f"[bold red]error:[/] {escape(sentence(mistakes[0]))}")
+                task.mistakes.append(mistake)
+            except KeyboardInterrupt:
+                interrupted = True
+            if task.mistakes:
+                errors.print(f"[bold red]error:[/] {escape(sentence(task.mistakes[0]))}")
                 sys.exit(2)
-            if jobs:
+            journal = Journal(Multirun.outputs, task.sweep)
+            outcomes = journal.read()
+            if outcomes:
                 from packsight.runs.sweep import finish
 
-                finish(stage, jobs)
-                sys.exit(any(error for *_, error in jobs))
+                finish(stage, outcomes)
+                journal.close()
+            if interrupted:
+                errors.print("[bold red]interrupted:[/] the same command goes on from here.")
+                sys.exit(130)
+            sys.exit(any(outcome.ending == Ending.FAILED for outcome in outcomes))
 
         return run
 
     return decorate
-
-
-def isolated(
-    main: Callable[[DictConfig], None],
-    jobs: list[Job],
-    mistakes: list[Exception],
-) -> Callable[[DictConfig], None]:
-    """In a sweep, note each job, its error if it has one, and let none stop the others.
-
-    Elsewhere note a mistake: if it were raised, Hydra would print more than a sentence.
-    """
-
-    def task(cfg: DictConfig) -> None:
-        if HydraConfig.get().mode != RunMode.MULTIRUN:
-            try:
-                main(cfg)
-            except MISTAKES as mistake:
-                mistakes.append(mistake)
-            return
-        overrides = list(HydraConfig.get().overrides.task)
-        console.rule(escape(" ".join(overrides)))
-        error = ""
-        try:
-            main(cfg)
-        except MISTAKES as mistake:
-            error = sentence(mistake)
-        except Exception as defect:  # its traceback is in the run's status.json
-            error = f"{type(defect).__name__}: {sentence(defect)}"
-        if error:
-            errors.print(f"[bold red]failed:[/] {escape(error)}")
-        jobs.append((cfg, overrides, error))
-
-    return task
 
 
 def spell_out(argument: str, stage: str) -> str:
@@ -116,12 +107,6 @@ def spell_out(argument: str, stage: str) -> str:
     """
     key, equals, value = argument.partition("=")
     return f"{VALUES[stage, key]}={value}" if equals and (stage, key) in VALUES else argument
-
-
-def sentence(error: Exception) -> str:
-    """An exception's message in one line, without Hydra's list of search paths."""
-    message, *_ = str(error).split("Config search path:")
-    return " ".join(message.split())
 
 
 def name_variant(cfg: DictConfig) -> None:

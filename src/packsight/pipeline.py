@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from packsight.console import console
 from packsight.errors import UserError
+from packsight.lock import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,25 +19,17 @@ if TYPE_CHECKING:
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.manifest import Split
     from packsight.runs.saved import Run
+    from packsight.runs.sweep import Trained
 
 
 def prepare(cfg: DictConfig) -> Path:
     """Raw images, or the rendered sample, to outputs/data/<name>/ and <name>.zip."""
-    import tempfile
-
-    from packsight.data.prepare import prepare as prepare_source
-    from packsight.data.sample import render_sample
-
     target = Path(cfg.outputs, "data", cfg.data.name)
-    if cfg.data.source is not None:
-        return prepare_source(Path(cfg.data.source), target, cfg.data)
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = Path(folder, _source_name(cfg))
-        render_sample(rendered, **cfg.data.sample)
-        return prepare_source(rendered, target, cfg.data)
+    with locked(_lock(target), f"preparing {target}"):
+        return _prepare(cfg, target)
 
 
-def train(cfg: DictConfig) -> Path:
+def train(cfg: DictConfig) -> "Trained":
     """One run: fit, then score validation and test packages with the best checkpoint."""
     import lightning as L
 
@@ -46,8 +39,10 @@ def train(cfg: DictConfig) -> Path:
     from packsight.files import sha256
     from packsight.models.backbone import input_size
     from packsight.models.weights import initial_network
-    from packsight.runs.folder import is_done, recorded, resolved, run_folder
+    from packsight.runs.folder import choose_folder, resolved
     from packsight.runs.saved import read_run
+    from packsight.runs.state import is_done, recorded
+    from packsight.runs.sweep import Trained
     from packsight.training import precision as precisions
     from packsight.training.board import log_results
     from packsight.training.fit import fit
@@ -56,32 +51,33 @@ def train(cfg: DictConfig) -> Path:
         cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
     )
     cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
+    if not _is_prepared(cfg):
+        initial_network(cfg, input_size(cfg))  # a mistake there is told before data are made
+    root, manifest = _training_data(cfg)
+    cfg.manifest = sha256(root / "manifest.csv")
+    folder = choose_folder(cfg)
+    cfg.folder = str(folder)
+    config = resolved(cfg)
+    if is_done(folder, config):
+        console.print(f"done already: [cyan]{folder}[/]", soft_wrap=True)
+        return Trained(folder, skipped=True)
+
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     size = input_size(cfg)
     network = initial_network(cfg, size)
-    if cfg.model.weights == "none" and cfg.finetune.frozen_share:
-        raise UserError(
-            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
-        )
-
-    root, manifest = _training_data(cfg)
-    cfg.manifest = sha256(root / "manifest.csv")
-    folder = run_folder(cfg)
-    cfg.folder = str(folder)
-    config = resolved(cfg)
-    if is_done(folder, config):
-        console.print(f"done already: [cyan]{folder}[/]")
-        return folder
-
-    with recorded(folder, config):
-        data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
-        board = fit(network, data, load_belts(root), cfg, precision, folder)
+    data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
+    with recorded(folder, config, cfg.run.wait) as attempt:
+        if attempt.done:
+            return Trained(folder, skipped=True)
+        if attempt.checkpoint:
+            console.print(f"goes on: [cyan]{folder}[/]", soft_wrap=True)
+        board = fit(network, data, load_belts(root), cfg, precision, folder, attempt.checkpoint)
         splits = [Split.VAL, Split.TEST]
         metrics = _evaluate(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
         log_results(board, folder, config, metrics)
-    console.print(f"run: [cyan]{folder}[/]")
-    return folder
+    console.print(f"run: [cyan]{folder}[/]", soft_wrap=True)
+    return Trained(folder)
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
@@ -156,17 +152,50 @@ def report(cfg: DictConfig) -> Path:
     return page
 
 
+def _target(cfg: DictConfig) -> Path:
+    """Where prepared data of that name stands; the source itself, if it is prepared data."""
+    from packsight.data.prepared import is_prepared
+
+    if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
+        return Path(cfg.data.source)
+    return Path(cfg.outputs, "data", cfg.data.name)
+
+
+def _lock(target: Path) -> Path:
+    return target.with_name(f".{target.name}.lock")
+
+
+def _prepare(cfg: DictConfig, target: Path) -> Path:
+    import tempfile
+
+    from packsight.data.prepare import prepare as prepare_source
+    from packsight.data.sample import render_sample
+
+    if cfg.data.source is not None:
+        return prepare_source(Path(cfg.data.source), target, cfg.data)
+    with tempfile.TemporaryDirectory() as folder:
+        rendered = Path(folder, _source_name(cfg))
+        render_sample(rendered, **cfg.data.sample)
+        return prepare_source(rendered, target, cfg.data)
+
+
+def _is_prepared(cfg: DictConfig) -> bool:
+    from packsight.data.prepared import is_prepared
+
+    return is_prepared(_target(cfg))
+
+
 def _training_data(cfg: DictConfig) -> "tuple[Path, pd.DataFrame]":
     """The prepared data that a configuration names; prepared now if that was not done yet."""
-    from packsight.data.prepared import check_request, is_prepared, load_data
+    from packsight.data.prepared import check_request, load_data
 
-    target = Path(cfg.outputs, "data", cfg.data.name)
-    if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
-        target = Path(cfg.data.source)
-    elif is_prepared(target):
+    target = _target(cfg)
+    if not _is_prepared(cfg):
+        with locked(_lock(target), f"preparing {target}"):
+            if not _is_prepared(cfg):
+                _prepare(cfg, target)
+    elif cfg.data.source is None or Path(cfg.data.source) != target:
         check_request(target, _source_name(cfg), cfg.data)
-    else:
-        prepare(cfg)
     return load_data(target, _max_bytes(cfg.data), Path(cfg.outputs, "cache"))
 
 

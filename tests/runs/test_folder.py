@@ -1,11 +1,18 @@
-import json
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from packsight.errors import UserError
-from packsight.runs.folder import config_hash, is_done, recorded, run_folder, variant
+from packsight.files import write_json
+from packsight.runs.folder import (
+    choose_folder,
+    config_hash,
+    resolved,
+    run_folder,
+    same_run,
+    variant,
+)
 
 
 @pytest.fixture
@@ -52,43 +59,54 @@ def test_the_hash_is_of_what_determines_the_result(plain):
     assert config_hash(plain("manifest=other")) != reference
 
 
-def test_a_run_records_its_states(tmp_path):
-    folder = tmp_path / "run"
+@pytest.fixture
+def stands(config, tmp_path):
+    """A finished run in its folder; returns the configuration, its resolved form and the folder."""
 
-    def status():
-        return json.loads((folder / "status.json").read_text())
+    def build(*overrides):
+        cfg = config("train", f"outputs={tmp_path}", "variant=''", *overrides)
+        folder = run_folder(cfg)
+        folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
+        write_json(folder / "status.json", {"config_hash": config_hash(resolved(cfg))})
+        return folder
 
-    with recorded(folder, {"seed": 0}):
-        assert status()["state"] == "running"
-        assert not is_done(folder, {"seed": 0})
-    assert status()["state"] == "done"
-    assert OmegaConf.load(folder / "config.yaml").seed == 0
-    assert "torch" in json.loads((folder / "environment.json").read_text())["versions"]
-
-
-def test_a_failed_run_keeps_its_error_and_is_not_done(tmp_path):
-    folder = tmp_path / "run"
-    with pytest.raises(RuntimeError), recorded(folder, {}):
-        raise RuntimeError("out of memory")
-    status = json.loads((folder / "status.json").read_text())
-    assert status["state"] == "failed"
-    assert status["error"] == "RuntimeError: out of memory"
-    assert "Traceback" in status["traceback"]
-    assert not is_done(folder, {})
+    return build
 
 
-def test_an_unfinished_run_is_cleared_before_the_next_try(tmp_path):
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "history.csv").write_text("old")
-    with recorded(folder, {}):
-        assert not (folder / "history.csv").exists()
+def test_the_same_configuration_has_the_same_folder(stands, config, tmp_path):
+    folder = stands()
+    again = config("train", f"outputs={tmp_path}", "variant=''", "run.wait=false", "logger=none")
+    assert choose_folder(again) == folder
+    assert same_run(folder, resolved(again))
 
 
-def test_a_finished_run_is_neither_repeated_nor_overwritten(tmp_path):
-    folder = tmp_path / "run"
-    with recorded(folder, {}):
-        pass
-    assert is_done(folder, {})
-    with pytest.raises(UserError, match="another configuration or other data"):
-        is_done(folder, {"seed": 1})
+def test_another_configuration_under_the_same_name_is_told_and_refused(stands, config, tmp_path):
+    stands()
+    other = config("train", f"outputs={tmp_path}", "variant=''", "optimizer.lr=0.5")
+    with pytest.raises(UserError, match=r"optimizer.lr 0.0025 there, 0.5 here.*run.on_conflict"):
+        choose_folder(other)
+
+
+def test_new_stands_beside_and_is_found_again(stands, config, tmp_path):
+    folder = stands()
+    other = config(
+        "train", f"outputs={tmp_path}", "variant=''", "optimizer.lr=0.5", "run.on_conflict=new"
+    )
+    beside = choose_folder(other)
+    assert beside == folder.with_name("split_seed0_2")
+    beside.mkdir()
+    write_json(beside / "status.json", {"config_hash": config_hash(resolved(other))})
+    assert choose_folder(other) == beside
+
+
+def test_overwrite_takes_the_folder_and_an_unknown_choice_is_refused(stands, config, tmp_path):
+    folder = stands()
+    other = config(
+        "train", f"outputs={tmp_path}", "variant=''", "seed=0", "optimizer.lr=0.5",
+        "run.on_conflict=overwrite",
+    )  # fmt: skip
+    assert choose_folder(other) == folder
+    other.run.on_conflict = "ask"
+    with pytest.raises(UserError, match="fail, new, overwrite"):
+        choose_folder(other)

@@ -2,9 +2,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
 from packsight.errors import UserError
+from packsight.files import read_json
+from packsight.runs.journal import Ending, Journal, Outcome
 from packsight.runs.sweep import finish, pack_models
 
 
@@ -33,12 +34,30 @@ def test_an_experiment_without_models_is_refused(tmp_path):
         pack_models(tmp_path)
 
 
-def test_the_end_of_a_sweep_names_what_tells_its_jobs_apart(capsys):
-    cfg = OmegaConf.create({"outputs": "nowhere", "name": "exp"})
-    jobs = [(cfg, ["seed=0", "model=a"], ""), (cfg, ["seed=0", "model=b"], "out of memory")]
+def test_the_end_of_a_sweep_names_what_tells_its_jobs_apart(capsys, tmp_path):
+    jobs = [
+        Outcome(0, ["seed=0", "model=a"], str(tmp_path)),
+        Outcome(1, ["seed=0", "model=b"], str(tmp_path), Ending.FAILED, "out of memory", "Trace"),
+    ]
     finish("train", jobs)
     printed = capsys.readouterr().out
+    kept = read_json(tmp_path / "jobs.json")
+    assert [job["ending"] for job in kept] == ["done", "failed"]
+    assert kept[1]["traceback"] == "Trace"
     assert "model=a" in printed
     assert "failed" in printed
     assert "out of memory" in printed
     assert "seed=0" not in printed
+
+
+def test_a_journal_gathers_what_jobs_wrote_in_their_order(tmp_path):
+    for number in (10, 2):
+        Journal(tmp_path, "one").write(Outcome(number, ["a=1"], "exp", Ending.SKIPPED))
+    Journal(tmp_path, "another").write(Outcome(0, [], "exp"))
+    journal = Journal(tmp_path, "one")
+    assert [(outcome.number, outcome.ending) for outcome in journal.read()] == [
+        (2, Ending.SKIPPED),
+        (10, Ending.SKIPPED),
+    ]
+    journal.close()
+    assert journal.read() == []

@@ -35,7 +35,8 @@ def fit(config, tmp_path):
         trainer = L.Trainer(
             max_epochs=epochs,
             accelerator="cpu",
-            logger=History(tmp_path / "history.csv"),
+            logger=False,
+            callbacks=[History(tmp_path / "history.csv")],
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=tmp_path,

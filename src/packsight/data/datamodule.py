@@ -71,26 +71,31 @@ class PackageDataset(Dataset[Batch]):
 class SeededSampler(Sampler[tuple[int, int]]):
     """Yields (row, seed): the order and every change are functions of (seed, epoch) alone.
 
-    So neither the number of workers nor an interruption can alter what an epoch holds. Lightning
-    calls `set_epoch`.
+    So neither the number of workers nor an interruption can alter what an epoch holds. Of several
+    processes each gets every `processes`-th row, from `rank` on; where they do not divide the rows
+    evenly, the first rows of the order come twice. Lightning calls `set_epoch`.
     """
 
-    def __init__(self, size: int, seed: int) -> None:
+    def __init__(self, size: int, seed: int, rank: int = 0, processes: int = 1) -> None:
         self.size = size
         self.seed = seed
+        self.rank = rank
+        self.processes = processes
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return self.size
+        return -(-self.size // self.processes)
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
         rows = rng.permutation(self.size).tolist()
         seeds = rng.integers(2**31, size=self.size).tolist()
-        yield from zip(rows, seeds, strict=True)
+        order = list(zip(rows, seeds, strict=True))
+        order += order[: len(self) * self.processes - self.size]
+        yield from order[self.rank :: self.processes]
 
 
 class PackageDataModule(L.LightningDataModule):
@@ -151,16 +156,20 @@ class PackageDataModule(L.LightningDataModule):
         dataset = PackageDataset(
             self.rows(Split.TRAIN), self.cache, transform, self.cfg.perspective.camera_dropout
         )
-        size = self.cfg.data.batch_size
+        rank, processes = 0, 1
+        if self.trainer is not None:
+            rank, processes = self.trainer.global_rank, self.trainer.world_size
+        sampler = SeededSampler(len(dataset), self.cfg.seed, rank, processes)
+        size = self.cfg.data.batch_size // processes  # a step's images, over all processes
         return DataLoader(
             dataset,
             batch_size=size,
-            sampler=SeededSampler(len(dataset), self.cfg.seed),
+            sampler=sampler,
             num_workers=self.cfg.data.num_workers,
             persistent_workers=self.cfg.data.num_workers > 0,
             pin_memory=torch.cuda.is_available(),
             # A last batch of one image gives batch normalisation nothing to average.
-            drop_last=len(dataset) > size and len(dataset) % size == 1,
+            drop_last=len(sampler) > size and len(sampler) % size == 1,
         )
 
     def eval_dataloader(self, split: Split) -> DataLoader[Batch]:

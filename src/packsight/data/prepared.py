@@ -11,6 +11,7 @@ from packsight.data.archive import extract, member_names
 from packsight.data.manifest import LABELS, not_prepared, read_manifest
 from packsight.errors import UserError
 from packsight.files import read_json, sha256
+from packsight.lock import locked
 
 SUMMARY = "summary.json"
 
@@ -39,8 +40,9 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
     folder = source
     if not source.is_dir():
         folder = workspace / sha256(source)[:16]
-        if not folder.is_dir():
-            extract(source, folder, max_bytes)
+        with locked(folder.with_suffix(".lock"), f"unpacking {source}"):
+            if not folder.is_dir():
+                extract(source, folder, max_bytes)
     root = data_root(folder)
     if root is None:
         raise not_prepared(source)

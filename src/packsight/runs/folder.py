@@ -1,31 +1,31 @@
-"""A run's folder: its name, its state, and what a run in progress records."""
+"""A run's folder: its name, and what decides whether two runs are the same."""
 
 import hashlib
 import json
-import platform
-import shutil
-import subprocess
-import time
-import traceback
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
-from importlib import metadata
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.errors import UserError
-from packsight.files import read_json, replacing, write_json
+from packsight.files import read_json
 
-LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations", "numpy", "packsight")
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
-INERT = ("outputs", "folder", "variant", "logger", "data.source", "data.num_workers",
+INERT = ("outputs", "folder", "variant", "logger", "run", "data.source", "data.num_workers",
          "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+SHOWN = 5  # differences between two configurations that a message names
+
+
+class Conflict(StrEnum):
+    """What to do where another configuration's run stands under the same name."""
+
+    FAIL = "fail"
+    NEW = "new"  # stand beside it, numbered
+    OVERWRITE = "overwrite"
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:
@@ -81,74 +81,51 @@ def run_folder(cfg: DictConfig) -> Path:
     )  # fmt: skip
 
 
-@contextmanager
-def recorded(folder: Path, config: dict[str, Any]) -> Iterator[None]:
-    """Keep status.json true while a run is at work: running, then done, or failed with its error.
+def choose_folder(cfg: DictConfig) -> Path:
+    """The run's folder; a numbered one beside it if another configuration has that name.
 
-    What an unfinished run left in the folder is removed first.
+    `run.on_conflict` decides. Raises UserError with what differs where it says fail.
     """
-    if folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True)
-    with replacing(folder / "config.yaml") as temporary:
-        OmegaConf.save(OmegaConf.create(config), temporary)
-    write_json(folder / "environment.json", environment())
-    status: dict[str, Any] = {
-        "state": "running",
-        "config_hash": config_hash(config),
-        "started": _now(),
-        "finished": None,
-        "seconds": None,
-        "error": None,
-    }
-    write_json(folder / "status.json", status)
-    clock = time.monotonic()
-    try:
-        yield
-        status["state"] = "done"
-    except BaseException as error:
-        status["state"] = "failed"
-        status["error"] = f"{type(error).__name__}: {error}"
-        status["traceback"] = traceback.format_exc()
-        raise
-    finally:
-        status |= {"finished": _now(), "seconds": round(time.monotonic() - clock, 1)}
-        write_json(folder / "status.json", status)
-
-
-def is_done(folder: Path, config: dict[str, Any]) -> bool:
-    """Whether the run stands finished. Raises UserError if another one stands in its place."""
-    if not (folder / "status.json").is_file():
-        return False
-    status = read_json(folder / "status.json")
-    if status["state"] == "done" and status["config_hash"] != config_hash(config):
+    if cfg.run.on_conflict not in list(Conflict):
         raise UserError(
-            f"{folder} holds a finished run with another configuration or other data; "
-            "give this one another name=, or remove that folder."
+            f"run.on_conflict={cfg.run.on_conflict} is unknown; use {', '.join(Conflict)}."
         )
-    return status["state"] == "done"
+    config, first = resolved(cfg), run_folder(cfg)
+    folder, number = first, 1
+    while (different := _differences(folder, config)) and cfg.run.on_conflict != Conflict.OVERWRITE:
+        if cfg.run.on_conflict == Conflict.FAIL:
+            raise UserError(
+                f"{folder} holds a run with another configuration or other data "
+                f"({_told(different)}); use another name=, or run.on_conflict=new to train beside "
+                "it, or run.on_conflict=overwrite to replace it."
+            )
+        number += 1
+        folder = first.with_name(f"{first.name}_{number}")
+    return folder
 
 
-def environment() -> dict[str, Any]:
-    """Versions, hardware, and the git commit of the working directory."""
-    cuda = torch.cuda.is_available()
-    return {
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "device": torch.cuda.get_device_name() if cuda else "cpu",
-        "threads": torch.get_num_threads(),
-        "versions": {library: metadata.version(library) for library in LIBRARIES},
-        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))},
-    }
+def same_run(folder: Path, config: dict[str, Any]) -> bool:
+    """Whether a run of this configuration, in whatever state, stands in the folder."""
+    file = folder / "status.json"
+    return file.is_file() and read_json(file)["config_hash"] == config_hash(config)
 
 
-def _git(*arguments: str) -> str | None:
-    try:
-        result = subprocess.run(["git", *arguments], capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        return None
-    return result.stdout.strip() if result.returncode == 0 else None
+def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """{key: (there, here)} for what would change the result; empty where no other run stands."""
+    if not (folder / "status.json").is_file() or same_run(folder, config):
+        return {}
+    there = _without(resolved(_saved(folder)), INERT)
+    here = _without(config, INERT)
+    keys = [key for key in there | here if there.get(key) != here.get(key)]
+    return {key: (there.get(key), here.get(key)) for key in keys} or {"status.json": ("?", "?")}
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _saved(folder: Path) -> DictConfig:
+    file = folder / "config.yaml"
+    return cast(DictConfig, OmegaConf.load(file) if file.is_file() else OmegaConf.create({}))
+
+
+def _told(different: dict[str, tuple[Any, Any]]) -> str:
+    told = [f"{key} {there} there, {here} here" for key, (there, here) in different.items()]
+    rest = len(told) - SHOWN
+    return "; ".join(told[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")

@@ -1,24 +1,43 @@
 """The end of a sweep: what became of each job, the leaderboard, and models.zip."""
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
-from omegaconf import DictConfig
 from rich.markup import escape
 from rich.table import Table
 
 from packsight.console import console
 from packsight.data.archive import pack
 from packsight.errors import UserError
+from packsight.files import read_json, write_json
+from packsight.runs.journal import Ending, Outcome
 from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
 from packsight.runs.pooled import Pooled, write_pooled
 from packsight.runs.pooled_table import pooled_table
+from packsight.runs.report import write_report
 
 PACKED = (
     "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
     "predictions.csv", "checkpoints/best.ckpt",
 )  # fmt: skip
+COLOURS = {
+    Ending.DONE: "green", Ending.SKIPPED: "dim", Ending.BUSY: "yellow", Ending.FAILED: "red",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What training a run came to."""
+
+    folder: Path
+    skipped: bool = False  # it was done before
+
+    def objective(self, monitor: str) -> float:
+        """The monitored metric on validation packages: what a search is to improve."""
+        validation = read_json(self.folder / "metrics.json")["val"]["all"]
+        return float(validation[monitor.split("/")[-1]])
 
 
 def pack_models(experiment: Path) -> Path:
@@ -49,22 +68,26 @@ def tell_results(experiment: Path) -> tuple[pd.DataFrame, Pooled]:
     return frame, pooled
 
 
-def finish(stage: str, jobs: Sequence[tuple[DictConfig, list[str], str]]) -> None:
-    """Tell what became of each job (configuration, overrides, error).
+def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
+    """Tell what became of each job, and keep it in the experiment's jobs.json.
 
-    After a training sweep write the tables of results and models.zip.
+    After a training sweep write the report, its tables and models.zip.
     """
-    shared = set.intersection(*(set(overrides) for _, overrides, _ in jobs))
+    shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
     table = Table(title="jobs", title_justify="left")
     for column in ("job", "state", "error"):
         table.add_column(column, overflow="fold")
-    for _, overrides, error in jobs:
-        name = " ".join(override for override in overrides if override not in shared)
-        table.add_row(escape(name), "[red]failed[/]" if error else "done", escape(error))
+    for outcome in outcomes:
+        name = " ".join(override for override in outcome.overrides if override not in shared)
+        state = f"[{COLOURS[outcome.ending]}]{outcome.ending}[/]"
+        table.add_row(escape(name), state, escape(outcome.error))
     console.print(table)
     if stage != "train":
         return
-    for experiment in sorted({Path(cfg.outputs, cfg.name) for cfg, *_ in jobs}):
+    for experiment in sorted({Path(outcome.experiment) for outcome in outcomes}):
+        own = [asdict(outcome) for outcome in outcomes if Path(outcome.experiment) == experiment]
+        write_json(experiment / "jobs.json", own)
         if any(experiment.rglob("checkpoints/best.ckpt")):
-            tell_results(experiment)
-            console.print(f"models: [cyan]{pack_models(experiment)}[/]")
+            page = write_report(experiment, *tell_results(experiment))
+            console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
+            console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

@@ -10,6 +10,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from packsight.evaluation.figures import history_figure, save
 
+BESIDE = ("val/loss", "val/auroc", "val/recall_damaged", "train/loss")
 COMPARED = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 
 
@@ -36,9 +37,21 @@ def log_results(
     test = metrics["test"]["all"]
     results = {f"test/{name}": test[name] for name in COMPARED if test[name] is not None}
     logger.log_hyperparams(chosen, results)
+    _show_side_by_side(logger.experiment, chosen["perspective"], history)
     logger.finalize("success")
     for figure in sorted((folder / "figures").glob("*.png")):
         show_image(folder, f"figures/{figure.stem}", figure)
+
+
+def _show_side_by_side(writer: SummaryWriter, perspective: str, history: pd.DataFrame) -> None:
+    """Under "Custom Scalars", a section for each camera in which all its runs share a chart."""
+    charts = {}
+    for name in BESIDE:
+        tag = f"{perspective}/{name.replace('/', '_')}"
+        charts[name] = ["Multiline", [tag]]
+        for epoch, value in zip(history["epoch"], history[name], strict=True):
+            writer.add_scalar(tag, value, epoch)
+    writer.add_custom_scalars({f"{perspective} camera": charts})
 
 
 def show_image(folder: Path, tag: str, file: Path) -> None:

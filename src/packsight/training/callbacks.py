@@ -5,42 +5,42 @@ from typing import Any
 
 import lightning as L
 import pandas as pd
-from lightning.pytorch.callbacks import RichProgressBar
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
+from lightning.pytorch.loggers import TensorBoardLogger
 from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.files import replacing
 
 
-class History(Logger):
-    """history.csv: one row per epoch with every metric of train and validation, and the rate."""
+class History(Checkpoint):
+    """history.csv: one row per epoch with every metric of train and validation, and the rate.
+
+    Its rows travel in last.ckpt. As a kind of checkpoint it runs when an epoch's metrics are
+    complete; it has to stand before those that save.
+    """
 
     def __init__(self, file: Path) -> None:
-        super().__init__()
         self.file = file
         self.rows: dict[int, dict[str, float]] = {}
 
-    @property
-    def name(self) -> str:
-        return "history"
+    def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
+        self.rows[trainer.current_epoch] = metrics
+        if trainer.is_global_zero:
+            self._write()
 
-    @property
-    def version(self) -> int:
-        return 0
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows}
 
-    @rank_zero_only
-    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
-        # Validation's metrics come first, the training's of the same epoch in a second call.
-        row = self.rows.setdefault(int(metrics["epoch"]), {})
-        row.update({key: value for key, value in metrics.items() if key != "epoch"})
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows = state_dict["rows"]
+        self._write()
+
+    def _write(self) -> None:
         with replacing(self.file) as temporary:
             table = pd.DataFrame.from_dict(self.rows, orient="index")
             table.to_csv(temporary, index_label="epoch")
-
-    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """config.yaml holds them."""
 
 
 class Progress(RichProgressBar):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from omegaconf import DictConfig
 from torch import Tensor
@@ -67,19 +68,38 @@ class Classifier(L.LightningModule):
     def on_train_epoch_start(self) -> None:
         keep_frozen(self.network)
 
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        # Dropout and its kind then depend on nothing that an interruption could lose. At the start
+        # of an epoch it would be too early: the loader draws from the same generator afterwards.
+        place = [self.config["seed"], self.current_epoch, batch_idx, self.global_rank]
+        torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
+
     def on_validation_epoch_end(self) -> None:
-        self.log("val/loss", self.val_loss.compute(), prog_bar=True)
+        self.log("val/loss", self._finite("validation", self.val_loss), prog_bar=True)
         self.log_dict(self.val_metrics.compute())
         self.val_loss.reset()
         self.val_metrics.reset()
 
     def on_train_epoch_end(self) -> None:
-        self.log("train/loss", self.train_loss.compute(), prog_bar=True)
+        self.log("train/loss", self._finite("training", self.train_loss), prog_bar=True)
         self.log_dict(self.train_metrics.compute())
         groups = self.trainer.optimizers[0].param_groups
         self.log("lr", max(group["lr"] for group in groups))
         self.train_loss.reset()
         self.train_metrics.reset()
+
+    def _finite(self, part: str, mean: MeanMetric) -> Tensor:
+        """The mean loss of an epoch. Raises FloatingPointError if it is infinite or not a number.
+
+        Once an epoch, because to look at each step's loss would make a GPU wait for it.
+        """
+        loss: Tensor = mean.compute()
+        if not torch.isfinite(loss):
+            raise FloatingPointError(
+                f"the {part} loss of epoch {self.current_epoch} is {loss.item()}; train with a "
+                "lower optimizer.lr, or with precision=fp32."
+            )
+        return loss
 
     def configure_optimizers(self) -> Any:
         keywords = getattr(self.optimizer, "keywords", {})

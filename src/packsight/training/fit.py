@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from hydra.utils import instantiate
-from lightning.pytorch.loggers import Logger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.locate import BeltModel
 from packsight.models.backbone import Network
+from packsight.models.weights import read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier
 from packsight.training.precision import LIGHTNING, Precision
+from packsight.training.state import StayStopped, WholeCheckpoints
 
 
 def fit(
@@ -25,8 +27,13 @@ def fit(
     cfg: DictConfig,
     precision: Precision,
     folder: Path,
+    checkpoint: Path | None = None,
 ) -> Logger:
-    """Train; checkpoints and history.csv go to the run's folder. Returns the experiment logger."""
+    """Train, from a checkpoint on where there is one. Returns the experiment logger.
+
+    Checkpoints and history.csv go to the run's folder. Raises KeyboardInterrupt where SIGINT or
+    SIGTERM ended the training.
+    """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
@@ -35,13 +42,20 @@ def fit(
     layout = cfg.model.channels_last
     classifier = Classifier(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
     board = instantiate(cfg.logger)
+    if checkpoint and isinstance(board, TensorBoardLogger):
+        # What a killed process had shown of an epoch that is trained again is to be forgotten.
+        board = instantiate(cfg.logger, purge_step=read_checkpoint(checkpoint)["global_step"])
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     trainer = instantiate(
         cfg.trainer,
         precision=LIGHTNING[precision],
         default_root_dir=folder,
-        callbacks=callbacks,
-        logger=[History(folder / "history.csv"), board],
+        callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks],
+        logger=board,
+        plugins=[WholeCheckpoints()],
     )
-    trainer.fit(classifier, data)
+    try:
+        trainer.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
+    except SystemExit as stopped:  # what Lightning makes of the two signals
+        raise KeyboardInterrupt from stopped
     return board

@@ -1,0 +1,135 @@
+"""A script's main function as one job, alone or of a sweep, in whatever process it runs."""
+
+import os
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+from rich.markup import escape
+
+from packsight.console import console, errors
+from packsight.errors import UserError
+from packsight.lock import BusyError, locked
+from packsight.runs.journal import Ending, Journal, Outcome, traced
+from packsight.runs.search import is_search, resume_search, tell_best
+
+# What a user can mend.
+MISTAKES = (UserError, HydraException, OmegaConfBaseException)
+
+
+class Multirun(Callback):
+    """What a sweep does in its own process, before its first job and after its last."""
+
+    outputs: ClassVar[str] = ""
+
+    def __init__(self) -> None:
+        self.held = ExitStack()
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        Multirun.outputs = config.outputs
+        if is_search(config.hydra):
+            folder = Path(config.outputs, config.name)
+            self.held.enter_context(locked(folder / ".study.lock", f"the search in {folder}"))
+            resume_search(config.hydra.sweeper, folder)
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        if is_search(config.hydra):
+            tell_best(config.hydra.sweeper)
+        self.held.close()
+
+
+class Task:
+    """A script's main function as one job, in whatever process a launcher puts it.
+
+    Of a sweep, a job that fails is noted and stops no other; one that another process is at is
+    put off to the end. Elsewhere a user's mistake is kept: if it were raised, Hydra would print
+    more than a sentence.
+    """
+
+    def __init__(self, main: Callable[[DictConfig], Any]) -> None:
+        self.main = main
+        self.folder = Path.cwd()
+        self.sweep = uuid.uuid4().hex
+        self.mistakes: list[Exception] = []
+        self.put_off: list[tuple[DictConfig, Outcome]] = []
+
+    def __call__(self, cfg: DictConfig) -> float | None:
+        hydra_config = HydraConfig.get()
+        if hydra_config.mode != RunMode.MULTIRUN:
+            try:
+                self.main(cfg)
+            except MISTAKES as mistake:
+                self.mistakes.append(mistake)
+            return None
+        os.chdir(self.folder)  # relative paths mean the same on every machine
+        if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
+            take_gpu(hydra_config.job.num)
+        overrides = list(hydra_config.overrides.task)
+        console.rule(escape(" ".join(overrides)))
+        started = Outcome(hydra_config.job.num, overrides, f"{cfg.outputs}/{cfg.get('name', '')}")
+        # Elsewhere than in this process, or in a search, a job has to wait where it stands.
+        patient = not _is_plain(hydra_config)
+        if "run" in cfg and not patient:
+            cfg.run.wait = False
+        outcome, objective = self._run(cfg, started)
+        if outcome.ending == Ending.BUSY:
+            self.put_off.append((cfg, started))
+        return objective
+
+    def finish_put_off(self) -> None:
+        for cfg, started in self.put_off:
+            console.rule(escape(" ".join(started.overrides)))
+            cfg.run.wait = True
+            self._run(cfg, started)
+
+    def _run(self, cfg: DictConfig, started: Outcome) -> tuple[Outcome, float | None]:
+        """The job's outcome, written to the sweep's journal, and what a search wants to know."""
+        result, outcome = None, started
+        try:
+            result = self.main(cfg)
+            if getattr(result, "skipped", False):
+                outcome = replace(started, ending=Ending.SKIPPED)
+        except BusyError as busy:
+            console.print(f"put off: {escape(sentence(busy))}", soft_wrap=True)
+            outcome = replace(started, ending=Ending.BUSY)
+        except Exception as error:
+            told = sentence(error)
+            if not isinstance(error, MISTAKES):
+                told = f"{type(error).__name__}: {told}"
+            errors.print(f"[bold red]failed:[/] {escape(told)}")
+            outcome = replace(started, ending=Ending.FAILED, error=told, traceback=traced(error))
+        Journal(cfg.outputs, self.sweep).write(outcome)
+        return outcome, None if result is None else result.objective(cfg.monitor)
+
+
+def take_gpu(job: int) -> None:
+    """Leave this process one of several GPUs, in turn; it keeps the one that it got first."""
+    import torch
+
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    gpus = visible.split(",") if visible else [*map(str, range(torch.cuda.device_count()))]
+    if len(gpus) > 1:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus[job % len(gpus)]
+
+
+def _is_plain(hydra_config: Any) -> bool:
+    """Whether a sweep's jobs run one after the other in its own process."""
+    return bool(
+        hydra_config.launcher._target_.endswith(".BasicLauncher")
+        and hydra_config.sweeper._target_.endswith(".BasicSweeper")
+    )
+
+
+def sentence(error: Exception) -> str:
+    """An exception's message in one line, without Hydra's list of search paths."""
+    message, *_ = str(error).split("Config search path:")
+    return " ".join(message.split())
