@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 6006
 
 .DEFAULT_GOAL := help
-.PHONY: demo test lint dashboard clean help
+.PHONY: demo test test-sweeps lint dashboard clean help
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
 	$(BIN)/python scripts/prepare.py
@@ -15,6 +15,9 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 camera
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes (some minutes more)
+	$(BIN)/python -m pytest -m sweeps
 
 lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .
@@ -28,7 +31,7 @@ clean: ## Remove the environment and the caches; outputs/ stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info outputs/cache
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Installs once; again when the dependencies change.
 $(VENV)/.installed: pyproject.toml constraints.txt

@@ -96,6 +96,7 @@ def test_new_stands_beside_and_is_found_again(stands, config, tmp_path):
     beside = choose_folder(other)
     assert beside == folder.with_name("split_seed0_2")
     beside.mkdir()
+    OmegaConf.save(other, beside / "config.yaml", resolve=True)
     write_json(beside / "status.json", {"config_hash": config_hash(resolved(other))})
     assert choose_folder(other) == beside
 

@@ -10,7 +10,6 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.errors import UserError
-from packsight.files import read_json
 
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
@@ -45,8 +44,10 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _without(config: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
+    """Flat, without some keys, and with paths as they are below the run's folder."""
+    folder = str(config.get("folder"))
     return {
-        key: value
+        key: value.removeprefix(folder) if isinstance(value, str) else value
         for key, value in flat(config).items()
         if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in keys)
     }
@@ -106,23 +107,21 @@ def choose_folder(cfg: DictConfig) -> Path:
 
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
     """Whether a run of this configuration, in whatever state, stands in the folder."""
-    file = folder / "status.json"
-    return file.is_file() and read_json(file)["config_hash"] == config_hash(config)
+    stands = (folder / "status.json").is_file() and (folder / "config.yaml").is_file()
+    return stands and config_hash(_saved(folder)) == config_hash(config)
 
 
 def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """{key: (there, here)} for what would change the result; empty where no other run stands."""
-    if not (folder / "status.json").is_file() or same_run(folder, config):
+    if not (folder / "status.json").is_file():
         return {}
-    there = _without(resolved(_saved(folder)), INERT)
-    here = _without(config, INERT)
+    there, here = _without(_saved(folder), INERT), _without(config, INERT)
     keys = [key for key in there | here if there.get(key) != here.get(key)]
-    return {key: (there.get(key), here.get(key)) for key in keys} or {"status.json": ("?", "?")}
+    return {key: (there.get(key), here.get(key)) for key in keys}
 
 
-def _saved(folder: Path) -> DictConfig:
-    file = folder / "config.yaml"
-    return cast(DictConfig, OmegaConf.load(file) if file.is_file() else OmegaConf.create({}))
+def _saved(folder: Path) -> dict[str, Any]:
+    return resolved(cast(DictConfig, OmegaConf.load(folder / "config.yaml")))
 
 
 def _told(different: dict[str, tuple[Any, Any]]) -> str:
