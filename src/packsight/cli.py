@@ -53,7 +53,6 @@ def jobs_at_once() -> int:
 
 OmegaConf.register_new_resolver("stem", slug, replace=True)
 OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
-OmegaConf.register_new_resolver("direction", lambda mode: f"{mode}imize", replace=True)
 OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 
 

@@ -39,7 +39,7 @@ class Multirun(Callback):
         if is_search(config.hydra):
             folder = Path(config.outputs, config.name)
             self.held.enter_context(locked(folder / ".study.lock", f"the search in {folder}"))
-            resume_search(config.hydra.sweeper, folder)
+            resume_search(config)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         if is_search(config.hydra):
