@@ -14,10 +14,14 @@ from packsight.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.manifest import Split
+    from packsight.models.backbone import Network
     from packsight.runs.saved import Run
+    from packsight.training.autotune import Candidate
+    from packsight.training.precision import Precision
 
 
 def prepare(cfg: DictConfig) -> Path:
@@ -45,18 +49,18 @@ def train(cfg: DictConfig) -> Path:
     from packsight.data.manifest import Split
     from packsight.files import sha256
     from packsight.models.backbone import input_size
+    from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
     from packsight.runs.folder import is_done, recorded, resolved, run_folder
     from packsight.runs.saved import read_run
     from packsight.training import precision as precisions
+    from packsight.training.autotune import candidates
     from packsight.training.board import log_results
     from packsight.training.fit import fit
 
-    precision = precisions.resolve(
-        cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
-    )
-    cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
-    precisions.apply_matmul(precision)
+    device = precisions.choose_device(cfg.trainer.accelerator)
+    among = candidates(cfg, device)
+    keeps_features(cfg.finetune)  # refuses what cannot be kept
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     size = input_size(cfg)
     network = initial_network(cfg, size)
@@ -67,6 +71,8 @@ def train(cfg: DictConfig) -> Path:
 
     root, manifest = _training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
+    precision = _settle(cfg, among, network, size, device)
+    precisions.apply_matmul(precision)
     folder = run_folder(cfg)
     cfg.folder = str(folder)
     config = resolved(cfg)
@@ -177,6 +183,35 @@ def _source_name(cfg: DictConfig) -> str:
     return "sample-" + "-".join(str(value) for value in cfg.data.sample.values())
 
 
+def _settle(
+    cfg: DictConfig,
+    among: "list[Candidate]",
+    network: "Network",
+    size: tuple[int, int],
+    device: "torch.device",
+) -> "Precision":
+    """Put what `auto` stands for into the configuration, where it is stored and hashed.
+
+    A run that stands already, finished or interrupted, keeps what it was begun with.
+    """
+    from packsight.runs.begun import begun_with, choose
+    from packsight.training.autotune import fastest, measure, told
+
+    if len(among) == 1:
+        choose(cfg, among[0])
+        return among[0].precision
+    rates, source = begun_with(cfg, among), "as this run was begun"
+    if rates is None:
+        folder = Path(cfg.outputs, "cache")
+        rates, known = measure(network, cfg, size, device, among, folder)
+        source = "remembered" if known else "measured now"
+    chosen = fastest(rates, among)
+    console.print(told(cfg, chosen, rates, source), highlight=False)
+    choose(cfg, chosen)
+    cfg.measured = rates
+    return chosen.precision
+
+
 def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     """The data that a trained run is asked about: `data=`, or what it was trained on."""
     from packsight.data.datamodule import PackageDataModule
@@ -196,11 +231,13 @@ def _predictions(
 ) -> "dict[Split, pd.DataFrame]":
     """Splits scored with a run's best weights, in the precision of its training."""
     from packsight.evaluation.scoring import score_split
+    from packsight.models.backbone import memory_format
     from packsight.training import precision as precisions
 
     device = precisions.choose_device(device_name)
     precision = precisions.resolve(run.config.precision.name, device)
     network = run.load_network().to(device, precisions.weights_dtype(precision))
+    network = network.to(memory_format=memory_format(run.config.model))
     with precisions.autocast(precision, device):
         return {split: score_split(network, data, split, device) for split in splits}
 

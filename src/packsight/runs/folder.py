@@ -24,7 +24,7 @@ LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations", "num
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
-INERT = ("outputs", "folder", "variant", "logger", "data.source", "data.num_workers",
+INERT = ("outputs", "folder", "variant", "measured", "logger", "data.source", "data.num_workers",
          "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 
 

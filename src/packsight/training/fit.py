@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.locate import BeltModel
-from packsight.models.backbone import Network
+from packsight.models.backbone import Network, memory_format
+from packsight.models.finetune import keeps_features
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier
 from packsight.training.precision import LIGHTNING, Precision
+from packsight.training.probe import Probe, keep_features
 
 
 def fit(
@@ -32,8 +35,12 @@ def fit(
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-    layout = cfg.model.channels_last
-    classifier = Classifier(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
+    layout = memory_format(cfg.model)
+    seen: L.LightningDataModule = data
+    kind = Classifier
+    if keeps_features(cfg.finetune):
+        kind, seen = Probe, keep_features(network, data, cfg, precision)
+    classifier = kind(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
     board = instantiate(cfg.logger)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     trainer = instantiate(
@@ -43,5 +50,5 @@ def fit(
         callbacks=callbacks,
         logger=[History(folder / "history.csv"), board],
     )
-    trainer.fit(classifier, data)
+    trainer.fit(classifier, seen)
     return board
