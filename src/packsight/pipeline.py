@@ -206,7 +206,7 @@ def _settle(
         rates, known = measure(network, cfg, size, device, among, folder)
         source = "remembered" if known else "measured now"
     chosen = fastest(rates, among)
-    console.print(told(cfg, chosen, rates, source), highlight=False)
+    console.print(told(cfg, chosen, rates, source), highlight=False, soft_wrap=True)
     choose(cfg, chosen)
     cfg.measured = rates
     return chosen.precision

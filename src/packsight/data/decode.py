@@ -13,6 +13,8 @@ MIN_SIDE = 32  # pixels; nothing can be seen in less
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp"}
 # What a PNG that is turned holds somewhere, maybe after its pixels.
 PNG_TURNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+# What is wrong with a file is told once, in its error.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class UnusableImageError(Exception):
