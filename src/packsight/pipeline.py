@@ -14,14 +14,10 @@ from packsight.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
-    import torch
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.manifest import Split
-    from packsight.models.backbone import Network
     from packsight.runs.saved import Run
-    from packsight.training.autotune import Candidate
-    from packsight.training.precision import Precision
 
 
 def prepare(cfg: DictConfig) -> Path:
@@ -51,6 +47,7 @@ def train(cfg: DictConfig) -> Path:
     from packsight.models.backbone import input_size
     from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
+    from packsight.runs.begun import settle
     from packsight.runs.folder import is_done, recorded, resolved, run_folder
     from packsight.runs.saved import read_run
     from packsight.training import precision as precisions
@@ -71,7 +68,7 @@ def train(cfg: DictConfig) -> Path:
 
     root, manifest = _training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
-    precision = _settle(cfg, among, network, size, device)
+    precision = settle(cfg, among, network, size, device)
     precisions.apply_matmul(precision)
     folder = run_folder(cfg)
     cfg.folder = str(folder)
@@ -181,35 +178,6 @@ def _source_name(cfg: DictConfig) -> str:
     if cfg.data.source is not None:
         return Path(cfg.data.source).name
     return "sample-" + "-".join(str(value) for value in cfg.data.sample.values())
-
-
-def _settle(
-    cfg: DictConfig,
-    among: "list[Candidate]",
-    network: "Network",
-    size: tuple[int, int],
-    device: "torch.device",
-) -> "Precision":
-    """Put what `auto` stands for into the configuration, where it is stored and hashed.
-
-    A run that stands already, finished or interrupted, keeps what it was begun with.
-    """
-    from packsight.runs.begun import begun_with, choose
-    from packsight.training.autotune import fastest, measure, told
-
-    if len(among) == 1:
-        choose(cfg, among[0])
-        return among[0].precision
-    rates, source = begun_with(cfg, among), "as this run was begun"
-    if rates is None:
-        folder = Path(cfg.outputs, "cache")
-        rates, known = measure(network, cfg, size, device, among, folder)
-        source = "remembered" if known else "measured now"
-    chosen = fastest(rates, among)
-    console.print(told(cfg, chosen, rates, source), highlight=False, soft_wrap=True)
-    choose(cfg, chosen)
-    cfg.measured = rates
-    return chosen.precision
 
 
 def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":

@@ -1,12 +1,42 @@
-"""Whether a run whose precision or memory layout is `auto` was begun before, and with what."""
+"""What `auto` stands for in a run: what it was begun with, or else the fastest here."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
+import torch
 from omegaconf import DictConfig, OmegaConf
 
+from packsight.console import console
+from packsight.models.backbone import Network
 from packsight.runs.folder import config_hash, resolved, run_folder
-from packsight.training.autotune import Candidate, Rates
+from packsight.training.autotune import Candidate, Rates, fastest, measure, told
+from packsight.training.precision import Precision
+
+
+def settle(
+    cfg: DictConfig,
+    among: Sequence[Candidate],
+    network: Network,
+    size: tuple[int, int],
+    device: torch.device,
+) -> Precision:
+    """Put what `auto` stands for into a configuration, where it is stored and hashed.
+
+    A run that stands already, finished or interrupted, keeps what it was begun with.
+    """
+    if len(among) == 1:
+        choose(cfg, among[0])
+        return among[0].precision
+    rates, source = begun_with(cfg, among), "as this run was begun"
+    if rates is None:
+        rates, known = measure(network, cfg, size, device, among, Path(cfg.outputs, "cache"))
+        source = "remembered" if known else "measured now"
+    chosen = fastest(rates, among)
+    console.print(told(cfg, chosen, rates, source), highlight=False, soft_wrap=True)
+    choose(cfg, chosen)
+    cfg.measured = rates
+    return chosen.precision
 
 
 def choose(cfg: DictConfig, candidate: Candidate) -> None:
