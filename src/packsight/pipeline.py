@@ -4,6 +4,7 @@ Imports stand inside the functions, so that a stage pays only for what it uses: 
 Lightning take seconds.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,23 +39,28 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.data.manifest import Split
     from packsight.files import sha256
     from packsight.models.backbone import input_size
+    from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
+    from packsight.runs.begun import settle
     from packsight.runs.folder import choose_folder, resolved
     from packsight.runs.saved import read_run
     from packsight.runs.state import is_done, recorded
     from packsight.runs.sweep import Trained
     from packsight.training import precision as precisions
+    from packsight.training.autotune import candidates
     from packsight.training.board import log_results
     from packsight.training.fit import fit
 
-    precision = precisions.resolve(
-        cfg.precision.name, precisions.choose_device(cfg.trainer.accelerator)
-    )
-    cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
+    device = precisions.choose_device(cfg.trainer.accelerator)
+    among = candidates(cfg, device)
+    keeps_features(cfg.finetune)  # refuses what cannot be kept
+    size = input_size(cfg)
+    build = partial(initial_network, cfg, size)
     if not _is_prepared(cfg):
-        initial_network(cfg, input_size(cfg))  # a mistake there is told before data are made
+        build()  # a mistake there is told before data are made
     root, manifest = _training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
+    precision = settle(cfg, among, build, size, device)
     folder = choose_folder(cfg)
     cfg.folder = str(folder)
     config = resolved(cfg)
@@ -64,8 +70,7 @@ def train(cfg: DictConfig) -> "Trained":
 
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    size = input_size(cfg)
-    network = initial_network(cfg, size)
+    network = build()
     data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
     with recorded(folder, config, cfg.run.wait) as attempt:
         if attempt.done:
@@ -225,11 +230,13 @@ def _predictions(
 ) -> "dict[Split, pd.DataFrame]":
     """Splits scored with a run's best weights, in the precision of its training."""
     from packsight.evaluation.scoring import score_split
+    from packsight.models.backbone import memory_format
     from packsight.training import precision as precisions
 
     device = precisions.choose_device(device_name)
     precision = precisions.resolve(run.config.precision.name, device)
     network = run.load_network().to(device, precisions.weights_dtype(precision))
+    network = network.to(memory_format=memory_format(run.config.model))
     with precisions.autocast(precision, device):
         return {split: score_split(network, data, split, device) for split in splits}
 

@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from packsight.data.datamodule import Batch
-from packsight.models.backbone import create_network
+from packsight.models.backbone import create_network, memory_format
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier
@@ -30,7 +30,10 @@ def fit(config, tmp_path):
         cfg = config("train", "model.backbone=resnet10t", *overrides)
         network = create_network(cfg.model, (32, 32))
         optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-        classifier = Classifier(network, optimizer, scheduler, cfg.finetune, True, {"seed": 0}, {})
+        layout = memory_format(cfg.model)
+        classifier = Classifier(
+            network, optimizer, scheduler, cfg.finetune, layout, {"seed": 0}, {}
+        )
         before = {key: value.clone() for key, value in network.state_dict().items()}
         trainer = L.Trainer(
             max_epochs=epochs,

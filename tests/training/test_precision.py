@@ -18,20 +18,6 @@ def test_what_a_cpu_cannot_do_is_refused_with_what_it_can(name):
         resolve(name, CPU)
 
 
-@pytest.mark.parametrize(
-    ("capability", "expected"), [((7, 5), Precision.FP16), ((8, 0), Precision.BF16)]
-)
-def test_auto_on_a_gpu_follows_its_capability(monkeypatch, capability, expected):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert resolve("auto", torch.device("cuda")) == expected
-
-
-@pytest.mark.parametrize(("native", "expected"), [(True, Precision.BF16), (False, Precision.FP32)])
-def test_auto_on_a_cpu_asks_for_bfloat16_instructions(monkeypatch, native, expected):
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": native})
-    assert resolve("auto", CPU) == expected
-
-
 def test_a_missing_gpu_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert choose_device("auto") == CPU

@@ -5,11 +5,16 @@ import io
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 MIN_SIDE = 32  # pixels; nothing can be seen in less
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp"}
+# What a PNG that is turned holds somewhere, maybe after its pixels.
+PNG_TURNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
+# What is wrong with a file is told once, in its error.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 class UnusableImageError(Exception):
@@ -36,13 +41,10 @@ def decode(path: Path) -> Decoded:
         raise UnusableImageError("the file is empty")
     try:
         with Image.open(io.BytesIO(raw), formats=list(SUFFIXES)) as image:
-            if image.width * image.height > (Image.MAX_IMAGE_PIXELS or np.inf):
-                raise UnusableImageError(f"{image.width}×{image.height} pixels are too many")
-            if min(image.size) < MIN_SIDE:
-                raise UnusableImageError(
-                    f"{image.width}×{image.height} pixels are too few (at least {MIN_SIDE} a side)"
-                )
-            rotated = image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+            fault = _fault(image)
+            if fault is not None:
+                raise UnusableImageError(fault)
+            rotated = _is_turned(image)
             plain = _is_plain(image, raw) and not rotated
             image.load()
             converted = image if plain else _to_rgb(ImageOps.exif_transpose(image))
@@ -56,6 +58,21 @@ def decode(path: Path) -> Decoded:
     content = to_png(converted)
     digest = hashlib.sha256(content).hexdigest()
     return Decoded(content, ".png", *converted.size, digest, rotated)
+
+
+def read_rgb(path: Path) -> np.ndarray:
+    """An image file as RGB uint8 [H, W, 3], with the pixels that `decode` would give it.
+
+    Decodes a plain file once, by OpenCV: its header tells that it is plain. Raises
+    UnusableImageError as `decode` does.
+    """
+    raw = path.read_bytes()
+    pixels = _pixels(raw) if _plain_by_header(raw) else None
+    if pixels is None:  # one to convert, or a damaged one: `decode` says which
+        pixels = _pixels(decode(path).content or raw)
+    if pixels is None:
+        raise UnusableImageError("not a readable image")
+    return pixels
 
 
 def decode_mask(path: Path, size: tuple[int, int]) -> bytes:
@@ -77,6 +94,38 @@ def to_png(image: Image.Image) -> bytes:
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def _pixels(raw: bytes) -> np.ndarray | None:
+    """RGB uint8 [H, W, 3]; None if OpenCV finds the file damaged."""
+    return cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
+
+
+def _plain_by_header(raw: bytes) -> bool:
+    """Whether a file needs no conversion; False where more than its header has to be read."""
+    try:
+        with Image.open(io.BytesIO(raw), formats=list(SUFFIXES)) as image:
+            # Pillow decodes a PNG to look for its EXIF.
+            if image.format == "PNG" and any(mark in raw for mark in PNG_TURNS):
+                return False
+            turned = image.format != "PNG" and _is_turned(image)
+            return _fault(image) is None and _is_plain(image, raw) and not turned
+    except Exception:  # as in `decode`, which tells what it is
+        return False
+
+
+def _fault(image: Image.Image) -> str | None:
+    """Why an image of this size is not used, if it is not."""
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or np.inf):
+        return f"{image.width}×{image.height} pixels are too many"
+    if min(image.size) < MIN_SIDE:
+        return f"{image.width}×{image.height} pixels are too few (at least {MIN_SIDE} a side)"
+    return None
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether EXIF says so."""
+    return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
 
 
 def _is_plain(image: Image.Image, raw: bytes) -> bool:

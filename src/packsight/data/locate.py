@@ -76,12 +76,11 @@ class BeltModel:
     def strangeness(self, cells: Array) -> Array:
         """Distance of each cell to the belt's nearest word, smoothed: float32 [*CELLS]."""
         bands = cells.reshape(len(self.words), -1, cells.shape[-1])
-        squares = (
-            (bands**2).sum(-1)[:, :, None]
-            - 2 * bands @ self.words.transpose(0, 2, 1)
-            + (self.words**2).sum(-1)[:, None]
-        )
-        distance = np.sqrt(np.maximum(squares.min(-1), 0)) / self.scale[:, None]
+        # |cell - word|² without |cell|², which is the same for all words.
+        squares = -2 * self.words @ bands.transpose(0, 2, 1)
+        squares += (self.words**2).sum(-1)[:, :, None]
+        nearest = squares.min(1) + (bands**2).sum(-1)
+        distance = np.sqrt(np.maximum(nearest, 0)) / self.scale[:, None]
         return cv2.GaussianBlur(distance.reshape(CELLS), (0, 0), 1.5)
 
     def locate(self, frame: Array) -> Place | None:

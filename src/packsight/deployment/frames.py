@@ -1,15 +1,15 @@
-"""Frames from files to probabilities, a batch at a time."""
+"""Frames from files to probabilities, on all cores."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 import pandas as pd
 
-from packsight.console import track
-from packsight.data.decode import UnusableImageError, decode
+from packsight.console import counted
+from packsight.cores import on_all_cores
+from packsight.data.decode import UnusableImageError, read_rgb
 from packsight.data.manifest import LABELS
 from packsight.deployment.predictor import Predictor
 from packsight.evaluation.metrics import THRESHOLD
@@ -19,6 +19,14 @@ def words(probability: np.ndarray) -> np.ndarray:
     """The label that is predicted for each probability of damaged; empty for nan."""
     called = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
     return np.where(np.isnan(probability), "", called)
+
+
+class Note(NamedTuple):
+    """What is to be written of a frame: its row's `error`, or how it was cropped."""
+
+    row: int
+    column: str
+    value: str
 
 
 def score(
@@ -33,39 +41,35 @@ def score(
     An image that cannot be read gets its row's `error` and counts as missing, others get `crop`:
     auto, frame where the package was not found, or none. nan where an input has no image left.
     """
+    paths = table["path"].to_dict()
 
-    def look(rows: dict[str, int]) -> tuple[np.ndarray | None, list[tuple[int, str, str]]]:
-        seen, notes = {}, []
+    def look(rows: dict[str, int], notes: list[Note]) -> np.ndarray | None:
+        seen = {}
         for camera, row in rows.items():
             try:
-                frame = read_frame(root / table.at[row, "path"])
+                frame = read_rgb(root / paths[row])
             except UnusableImageError as error:
-                notes.append((row, "error", str(error)))
+                notes.append(Note(row, "error", str(error)))
                 continue
             seen[camera], crop = predictor.look(frame, camera)
-            notes.append((row, "crop", crop))
-        return predictor.compose(seen) if seen else None, notes
+            notes.append(Note(row, "crop", crop))
+        return predictor.compose(seen) if seen else None
 
-    scores = np.full(len(inputs), np.nan)
-    starts = range(0, len(inputs), batch_size)
-    with ThreadPoolExecutor() as pool:
-        for start in track(starts, "score", total=len(starts)):
-            images = {}
-            looked = pool.map(look, inputs[start : start + batch_size])
-            for index, (image, notes) in enumerate(looked, start):
-                if image is not None:
-                    images[index] = image
-                for row, column, value in notes:
-                    table.at[row, column] = value
-            if images:
-                scores[list(images)] = predictor.probabilities(list(images.values()))
-    return scores
+    def work(chunk: Sequence[dict[str, int]]) -> tuple[np.ndarray, list[Note]]:
+        notes: list[Note] = []
+        images = [look(rows, notes) for rows in chunk]
+        found = [image for image in images if image is not None]
+        scores = np.full(len(chunk), np.nan)
+        if found:
+            scores[[image is not None for image in images]] = predictor.probabilities(found)
+        return scores, notes
 
-
-def read_frame(file: Path) -> np.ndarray:
-    """RGB uint8 [H, W, 3], converted as `prepare` would. Raises UnusableImageError."""
-    content = decode(file).content or file.read_bytes()
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise UnusableImageError("not a readable image")
-    return image
+    parts, noted = [], []
+    with counted("score", len(inputs), "images") as advance:
+        for scores, notes in on_all_cores(work, inputs, batch_size, predictor.device):
+            parts.append(scores)
+            noted += notes
+            advance(len(scores))
+    for column, rows in pd.DataFrame(noted, columns=Note._fields).groupby("column"):
+        table.loc[rows["row"], column] = rows["value"].to_numpy()
+    return np.concatenate(parts) if parts else np.empty(0)

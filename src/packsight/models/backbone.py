@@ -1,5 +1,6 @@
 """Any timm model as a classifier of packages."""
 
+import copy
 import difflib
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +15,10 @@ from packsight.data.manifest import LABELS
 from packsight.errors import UserError
 
 Axes = tuple[int, ...]
+MEMORY_FORMATS = {
+    "channels_last": torch.channels_last,  # faster for most convolutions
+    "contiguous": torch.contiguous_format,
+}
 
 
 class Network(nn.Module):
@@ -61,6 +66,14 @@ class Network(nn.Module):
         return self.backbone.get_classifier()
 
 
+def without_head(network: Network) -> nn.Module:
+    """A copy that gives what the head would get: images [B, 3, H, W] to features [B, D]."""
+    features = copy.deepcopy(network)
+    name = next(name for name, module in network.named_modules() if module is network.head)
+    features.set_submodule(name, nn.Identity())
+    return features.eval()
+
+
 def mirrors(transforms: DictConfig) -> list[Axes]:
     """The mirror images that a run's predictions are the mean of: those that training has seen."""
     seen: list[Axes] = [()]
@@ -68,6 +81,12 @@ def mirrors(transforms: DictConfig) -> list[Axes]:
         for axis, chance in ((3, transforms.horizontal_flip), (2, transforms.vertical_flip)):
             seen += [(*axes, axis) for axes in seen] if chance else []
     return seen
+
+
+def memory_format(model: DictConfig) -> torch.memory_format:
+    """The layout in memory of a `model` config's weights."""
+    # Runs of the time before it could be chosen have no such key.
+    return MEMORY_FORMATS[model.get("memory_format", "channels_last")]
 
 
 def check_backbone(name: str) -> None:

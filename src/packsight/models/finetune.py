@@ -2,10 +2,26 @@
 
 from typing import Any
 
+from omegaconf import DictConfig
 from timm.models import group_parameters
 from torch import nn
 
+from packsight.errors import UserError
 from packsight.models.backbone import Network
+
+
+def keeps_features(finetune: DictConfig) -> bool:
+    """Whether the backbone looks at each image once, and the head learns from what it saw.
+
+    Raises UserError if the backbone learns, whose features change with every step.
+    """
+    if finetune.views and finetune.backbone_lr_scale:
+        raise UserError(
+            f"finetune.views={finetune.views} keeps features of a backbone that learns "
+            f"(finetune.backbone_lr_scale={finetune.backbone_lr_scale}); use finetune=probe, or "
+            "finetune.views=0."
+        )
+    return finetune.views > 0
 
 
 def parameter_groups(

@@ -14,8 +14,8 @@ from packsight.errors import UserError
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
-INERT = ("outputs", "folder", "variant", "logger", "run", "data.source", "data.num_workers",
-         "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+INERT = ("outputs", "folder", "variant", "measured", "logger", "run", "data.source",
+         "data.num_workers", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 SHOWN = 5  # differences between two configurations that a message names
 
 

@@ -60,7 +60,8 @@ class AugmentedImages(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        if trainer.global_step == 0:
+        # A probe's batches are features.
+        if trainer.global_step == 0 and batch.image.ndim == 4:
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     sheet = make_grid(batch.image[:16].cpu(), nrow=4)

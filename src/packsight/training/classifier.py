@@ -33,12 +33,11 @@ class Classifier(L.LightningModule):
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
         finetune: DictConfig,
-        channels_last: bool,
+        layout: torch.memory_format,
         config: dict[str, Any],
         belts: Mapping[str, BeltModel],
     ) -> None:
         super().__init__()
-        layout = torch.channels_last if channels_last else torch.contiguous_format
         self.network = network.to(memory_format=layout)
         self.optimizer = optimizer
         self.scheduler = scheduler
@@ -51,8 +50,12 @@ class Classifier(L.LightningModule):
         self.train_loss = MeanMetric()
         self.val_loss = MeanMetric()
 
+    def logits(self, batch: Batch) -> Tensor:
+        """What the network says of a batch, [B, 2]."""
+        return self.network(batch.image)
+
     def training_step(self, batch: Batch) -> Tensor:
-        logits = self.network(batch.image)
+        logits = self.logits(batch)
         smoothing = self.finetune.label_smoothing
         loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=smoothing)
         self.train_loss.update(loss.detach(), weight=len(batch.label))
@@ -60,7 +63,7 @@ class Classifier(L.LightningModule):
         return loss
 
     def validation_step(self, batch: Batch) -> None:
-        logits = self.network(batch.image)
+        logits = self.logits(batch)
         loss = F.cross_entropy(logits.float(), batch.label)
         self.val_loss.update(loss, weight=len(batch.label))
         self.val_metrics.update(_damaged(logits), batch.label)

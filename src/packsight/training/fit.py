@@ -6,17 +6,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.locate import BeltModel
-from packsight.models.backbone import Network
+from packsight.models.backbone import Network, memory_format
+from packsight.models.finetune import keeps_features
 from packsight.models.weights import read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier
 from packsight.training.precision import LIGHTNING, Precision
+from packsight.training.probe import Probe, keep_features
 from packsight.training.state import StayStopped, WholeCheckpoints
 
 
@@ -39,8 +42,12 @@ def fit(
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-    layout = cfg.model.channels_last
-    classifier = Classifier(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
+    layout = memory_format(cfg.model)
+    seen: L.LightningDataModule = data
+    kind = Classifier
+    if keeps_features(cfg.finetune):
+        kind, seen = Probe, keep_features(network, data, cfg, precision)
+    classifier = kind(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
     board = instantiate(cfg.logger)
     if checkpoint and isinstance(board, TensorBoardLogger):
         # What a killed process had shown of an epoch that is trained again is to be forgotten.
@@ -55,7 +62,7 @@ def fit(
         plugins=[WholeCheckpoints()],
     )
     try:
-        trainer.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
+        trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
     return board

@@ -46,17 +46,8 @@ def supported(device: torch.device) -> list[Precision]:
 
 
 def resolve(name: str, device: torch.device) -> Precision:
-    """The precision of that name; `auto` becomes the fastest kind that the device is made for.
-
-    Raises UserError for one that it cannot do.
-    """
+    """The precision of that name. Raises UserError for one that the device cannot do."""
     possible = supported(device)
-    if name == "auto":
-        if device.type == "cpu":
-            # Without these instructions bfloat16 is emulated, and slower than fp32.
-            native = torch.cpu.get_capabilities().get("avx512_bf16", False)
-            return Precision.BF16 if native else Precision.FP32
-        return Precision.BF16 if Precision.BF16 in possible else Precision.FP16
     if name not in possible:
         raise UserError(
             f"precision={name} is not for this {device.type.upper()}; it can do "

@@ -1,0 +1,65 @@
+"""What `auto` stands for in a run: what it was begun with, or else the fastest here."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+
+from packsight.console import console
+from packsight.models.backbone import Network
+from packsight.runs.folder import config_hash, resolved, run_folder
+from packsight.training.autotune import Candidate, Rates, fastest, measure, told
+from packsight.training.precision import Precision
+
+
+def settle(
+    cfg: DictConfig,
+    among: Sequence[Candidate],
+    build: Callable[[], Network],
+    size: tuple[int, int],
+    device: torch.device,
+) -> Precision:
+    """Put what `auto` stands for into a configuration, where it is stored and hashed.
+
+    A run that stands already, finished or interrupted, keeps what it was begun with.
+    """
+    if len(among) == 1:
+        choose(cfg, among[0])
+        return among[0].precision
+    rates, source = begun_with(cfg, among), "as this run was begun"
+    if rates is None:
+        rates, known = measure(build(), cfg, size, device, among, Path(cfg.outputs, "cache"))
+        source = "remembered" if known else "measured now"
+    chosen = fastest(rates, among)
+    console.print(told(cfg, chosen, rates, source), highlight=False, soft_wrap=True)
+    choose(cfg, chosen)
+    cfg.measured = rates
+    return chosen.precision
+
+
+def choose(cfg: DictConfig, candidate: Candidate) -> None:
+    """Write a candidate into a run's configuration, which changes its folder."""
+    cfg.precision.name = candidate.precision.value
+    cfg.model.memory_format = candidate.memory_format
+    cfg.folder = str(run_folder(cfg))
+
+
+def begun_with(cfg: DictConfig, among: Sequence[Candidate]) -> Rates | None:
+    """What the same run measured when it was begun; None if it never was.
+
+    A second measurement might choose otherwise, and start another run beside the first.
+    """
+    for candidate in among:
+        same = cfg.copy()
+        choose(same, candidate)
+        file = run_folder(same) / "config.yaml"
+        if not file.is_file():
+            continue
+        stored: Any = OmegaConf.to_container(OmegaConf.load(file))
+        rates = stored.get("measured") or {}
+        asked_alike = set(rates) == set(map(str, among))
+        if asked_alike and config_hash(stored) == config_hash(resolved(same)):
+            return rates
+    return None

@@ -1,0 +1,214 @@
+"""The fastest precision and memory layout for a run on this machine, by a few timed steps."""
+
+import copy
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch.nn import functional as F
+
+from packsight.errors import UserError
+from packsight.files import read_json, write_json
+from packsight.models.backbone import MEMORY_FORMATS, Network
+from packsight.models.finetune import (
+    freeze_stages,
+    keep_frozen,
+    keeps_features,
+    parameter_groups,
+)
+from packsight.training import precision as precisions
+from packsight.training.precision import Precision
+
+AUTO = "auto"
+# bf16_true is left out: what it saves it takes from the weights, which is for the user to say.
+MEASURED = (Precision.FP32, Precision.TF32, Precision.BF16, Precision.FP16)
+MARGIN = 1.1  # how much faster than fp32 a lower precision has to be
+ROUNDS = 3
+SECONDS = 6.0  # no further round after these
+
+Rates = dict[str, float]  # images per second of each candidate
+
+
+class Candidate(NamedTuple):
+    precision: Precision
+    memory_format: str
+
+    def __str__(self) -> str:
+        return f"{self.precision} {self.memory_format}"
+
+
+def candidates(cfg: DictConfig, device: torch.device) -> list[Candidate]:
+    """What a run's configuration leaves open; one where nothing is `auto`.
+
+    Raises UserError for a precision that the device cannot do, or an unknown layout.
+    """
+    possible = [precision for precision in MEASURED if precision in precisions.supported(device)]
+    if cfg.precision.name != AUTO:
+        possible = [precisions.resolve(cfg.precision.name, device)]
+    layouts = list(MEMORY_FORMATS)
+    if cfg.model.memory_format != AUTO:
+        if cfg.model.memory_format not in layouts:
+            raise UserError(
+                f"model.memory_format={cfg.model.memory_format} is unknown; use one of "
+                f"{', '.join(layouts)}, {AUTO}."
+            )
+        layouts = [cfg.model.memory_format]
+    return [Candidate(precision, layout) for precision in possible for layout in layouts]
+
+
+def fastest(rates: Mapping[str, float], among: Sequence[Candidate]) -> Candidate:
+    """The fastest candidate; one of lower precision only if it is faster by a clear margin."""
+
+    def speed(candidate: Candidate) -> float:
+        return rates[str(candidate)]
+
+    best = max(among, key=speed)
+    exact = [candidate for candidate in among if candidate.precision == Precision.FP32]
+    if exact:
+        reference = max(exact, key=speed)
+        return best if speed(best) >= MARGIN * speed(reference) else reference
+    return best
+
+
+def measure(
+    network: Network,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    device: torch.device,
+    among: Sequence[Candidate],
+    folder: Path,
+) -> tuple[Rates, bool]:
+    """Images per second of each candidate, and whether they were remembered.
+
+    They are remembered in `folder`, a file for each combination of machine, network, batch and
+    share of frozen layers. The network and torch's random state stay as they are.
+    """
+    what = _measured(network, cfg, size, device, among)
+    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
+    file = folder / f"speed-{key}.json"
+    try:
+        return read_json(file)["images_per_second"], True
+    except (FileNotFoundError, ValueError, KeyError):
+        pass
+    with torch.random.fork_rng():
+        seconds = time_steps(_step(network, cfg, size, device, among), among)
+    rates = {str(item): round(cfg.data.batch_size / seconds[item], 1) for item in among}
+    write_json(file, {"what": what, "images_per_second": rates})
+    return rates, False
+
+
+def time_steps(
+    step: Callable[[Candidate], None],
+    among: Sequence[Candidate],
+    clock: Callable[[], float] = time.perf_counter,
+) -> dict[Candidate, float]:
+    """Seconds of each candidate's fastest step, in turn, so that a busy moment hits them alike."""
+    for candidate in among:
+        step(candidate)  # warm-up
+    best = dict.fromkeys(among, float("inf"))
+    first = clock()
+    for _ in range(ROUNDS):
+        for candidate in among:
+            start = clock()
+            step(candidate)
+            best[candidate] = min(best[candidate], clock() - start)
+        if clock() - first > SECONDS:
+            break
+    return best
+
+
+def told(cfg: DictConfig, chosen: Candidate, rates: Rates, source: str) -> str:
+    """The choice in a line, to be said before it is written into the configuration."""
+    asked = {"precision": cfg.precision.name, "model.memory_format": cfg.model.memory_format}
+    keys = " ".join(f"{key}={AUTO}" for key, value in asked.items() if value == AUTO)
+    shared = {name.split()[1] for name in rates}
+    order = sorted(rates, key=lambda name: -rates[name])
+    figures = ", ".join(
+        f"{name.split()[0] if len(shared) == 1 else name} {rates[name]:.0f}" for name in order
+    )
+    return f"{keys}: {chosen.precision}, {chosen.memory_format} ({figures} images/s), {source}"
+
+
+def _step(
+    network: Network,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    device: torch.device,
+    among: Sequence[Candidate],
+) -> Callable[[Candidate], None]:
+    """A training step of a copy of the network, or a forward pass where that is all there is."""
+    trial = copy.deepcopy(network).to(device)
+    batch, width = cfg.data.batch_size, size[1] * (2 if cfg.perspective.paired else 1)
+    images = torch.randint(256, (batch, 3, size[0], width), dtype=torch.uint8, device=device)
+    labels = torch.arange(batch, device=device) % 2
+    optimizers = {}
+    if keeps_features(cfg.finetune):
+        trial.eval().requires_grad_(False)
+    else:
+        freeze_stages(trial, cfg.finetune.frozen_share)
+        keep_frozen(trial.train())
+        # One for each layout, whose state then has it too.
+        for layout in {candidate.memory_format for candidate in among}:
+            groups = parameter_groups(
+                trial, cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.finetune.backbone_lr_scale
+            )
+            optimizers[layout] = instantiate(cfg.optimizer)(groups)
+
+    def step(candidate: Candidate) -> None:
+        precisions.apply_matmul(candidate.precision)
+        trial.to(memory_format=MEMORY_FORMATS[candidate.memory_format])
+        with precisions.autocast(candidate.precision, device):
+            logits = trial(images)
+        if optimizers:
+            optimizers[candidate.memory_format].zero_grad()
+            F.cross_entropy(logits.float(), labels).backward()
+            optimizers[candidate.memory_format].step()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    return step
+
+
+def _measured(
+    network: Network,
+    cfg: DictConfig,
+    size: tuple[int, int],
+    device: torch.device,
+    among: Sequence[Candidate],
+) -> dict[str, Any]:
+    """All that the speed of a step depends on."""
+    return {
+        "cpu": _cpu(),
+        "threads": torch.get_num_threads(),
+        "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
+        "torch": torch.__version__,
+        "backbone": cfg.model.backbone,
+        "backbones": len(network.backbones),
+        "images_in_input": 2 if cfg.perspective.paired else 1,
+        "size": list(size),
+        "batch_size": cfg.data.batch_size,
+        "frozen_share": cfg.finetune.frozen_share,
+        "backbone_learns": cfg.finetune.backbone_lr_scale > 0,
+        "features": keeps_features(cfg.finetune),
+        "optimizer": cfg.optimizer._target_,
+        "candidates": [str(candidate) for candidate in among],
+    }
+
+
+def _cpu() -> list[str]:
+    """The processor's name, and which bfloat16 instructions it has, where the system says so."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return [platform.processor() or platform.machine()]
+    facts = {key.strip(): value for key, _, value in (line.partition(": ") for line in lines)}
+    flags = facts.get("flags", facts.get("Features", "")).split()
+    name = facts.get("model name", platform.machine())
+    return [name, *(flag for flag in flags if "bf16" in flag)]

@@ -1,0 +1,107 @@
+"""A probe's features are computed once, and train the head that ordinary training would."""
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from packsight.data.datamodule import PackageDataModule
+from packsight.data.manifest import read_manifest
+from packsight.data.prepare import prepare
+from packsight.errors import UserError
+from packsight.models.backbone import create_network, without_head
+from packsight.models.finetune import keeps_features
+from packsight.models.pair import PairNetwork
+from packsight.models.weights import initial_network, network_state, read_checkpoint
+from packsight.training import probe
+from packsight.training.fit import fit
+from packsight.training.precision import Precision
+
+SIZE = (32, 32)
+SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=32", "crop=none",
+         "finetune=probe", "data.batch_size=4", "trainer=cpu",
+         "callbacks.progress=null", "optimizer.lr=0.01"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(sample, tmp_path_factory):
+    settings = OmegaConf.create(
+        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
+         "max_unpacked_gb": 1, "overwrite": False}
+    )  # fmt: skip
+    return prepare(sample, tmp_path_factory.mktemp("data") / "sample", settings)
+
+
+@pytest.fixture
+def trained(prepared, config, tmp_path):
+    """The network's state after a probe, and the data it was made with."""
+
+    def run(*overrides: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+        cfg = config("train", *SMALL, f"outputs={tmp_path}", *overrides)
+        cfg.folder = str(tmp_path / f"run{cfg.finetune.views}")
+        torch.manual_seed(0)
+        network = initial_network(cfg, SIZE)
+        before = {key: value.clone() for key, value in network.state_dict().items()}
+        data = PackageDataModule(prepared, read_manifest(prepared), cfg, SIZE, tmp_path / "cache")
+        fit(network, data, {}, cfg, Precision.FP32, tmp_path / f"run{cfg.finetune.views}")
+        checkpoint = read_checkpoint(tmp_path / f"run{cfg.finetune.views}/checkpoints/best.ckpt")
+        return before, network_state(checkpoint)
+
+    return run
+
+
+@pytest.mark.parametrize("perspective", ["side", "pair"])
+def test_kept_features_train_the_head_that_images_would(trained, perspective):
+    common = [f"perspective={perspective}", "trainer.max_epochs=3"]
+    before, kept = trained(*common, "finetune.views=3")
+    _, anew = trained(*common, "finetune.views=0")
+    assert kept.keys() == anew.keys() == before.keys()
+    changed = {key for key, value in kept.items() if not torch.equal(value, before[key])}
+    assert len(changed) == 2
+    for key, value in kept.items():
+        assert torch.allclose(value, anew[key], atol=1e-4), key
+    assert any((kept[key] - before[key]).abs().max() > 1e-3 for key in changed)
+
+
+def test_features_are_computed_once_for_all_runs_that_share_them(trained, monkeypatch):
+    trained("trainer.max_epochs=2")
+    monkeypatch.setattr(probe, "on_all_cores", lambda *_: pytest.fail("computed twice"))
+    trained("trainer.max_epochs=2", "optimizer.lr=0.1")
+    for other in ("seed=1", "transforms.rotate=45", "finetune.views=1"):
+        with pytest.raises(pytest.fail.Exception, match="computed twice"):
+            trained("trainer.max_epochs=2", other)
+
+
+def test_epochs_take_turns_with_the_views():
+    sampler = probe.ViewSampler(5, seed=0, views=2)
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        order = list(sampler)
+        assert {view for view, _ in order} == {epoch % 2}
+        assert sorted(row for _, row in order) == list(range(5))
+
+
+@pytest.mark.parametrize("backbone", ["mobilenetv2_035", "convnext_atto", "vit_tiny_patch16_224"])
+def test_without_its_head_a_network_gives_what_its_head_gets(backbone):
+    model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.5})
+    network = create_network(model, SIZE).eval()
+    images = torch.randint(256, (2, 3, *SIZE), dtype=torch.uint8)
+    with torch.inference_mode():
+        features = without_head(network)(images)
+        assert features.ndim == 2
+        assert torch.allclose(network.head(features), network(images), atol=1e-5)
+    assert isinstance(network.head, torch.nn.Linear)
+
+
+def test_without_its_head_a_pair_gives_the_features_of_both():
+    model = OmegaConf.create({"backbone": "resnet10t", "drop_rate": 0.0})
+    pair = PairNetwork(create_network(model, SIZE), SIZE, shared=False).eval()
+    images = torch.randint(256, (2, 3, 32, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        assert torch.allclose(pair.head(without_head(pair)(images)), pair(images), atol=1e-5)
+
+
+def test_features_of_a_backbone_that_learns_cannot_be_kept(config):
+    assert keeps_features(config("train", "finetune=probe").finetune)
+    assert not keeps_features(config("train", "finetune=probe", "finetune.views=0").finetune)
+    with pytest.raises(UserError, match=r"views=4.*backbone_lr_scale=0\.2.*finetune=probe"):
+        keeps_features(config("train", "finetune=full", "finetune.views=4").finetune)
