@@ -55,6 +55,10 @@ def train(cfg: DictConfig) -> "Trained":
     among = candidates(cfg, device)
     keeps_features(cfg.finetune)  # refuses what cannot be kept
     size = input_size(cfg)
+    if cfg.model.weights == "none" and cfg.finetune.frozen_share:
+        raise UserError(
+            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
+        )
     build = partial(initial_network, cfg, size)
     if not _is_prepared(cfg):
         build()  # a mistake there is told before data are made

@@ -22,14 +22,7 @@ ALTERNATIVES = (
 
 
 def initial_network(config: DictConfig, size: tuple[int, int]) -> Network:
-    """The network that a run starts from; the head is new.
-
-    Raises UserError as `load_network`, and where early layers without weights were to be kept.
-    """
-    if config.model.weights == "none" and config.finetune.frozen_share:
-        raise UserError(
-            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
-        )
+    """The network that a run starts from; the head is new. Raises UserError as `load_network`."""
     network = load_network(config.model, size)
     return paired(network, config.perspective, size)
 

@@ -53,8 +53,7 @@ def fit(
         # What a killed process had shown of an epoch that is trained again is to be forgotten.
         board = instantiate(cfg.logger, purge_step=read_checkpoint(checkpoint)["global_step"])
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    trainer = instantiate(
-        cfg.trainer,
+    trainer = instantiate(cfg.trainer, _partial_=True)(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
         callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks],
