@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -37,3 +38,28 @@ def test_only_the_top_camera_may_see_a_package_upside_down(config, perspective, 
         for results in (transform(image, seed) for seed in range(40))
     ]
     assert any(flipped) == turned
+
+
+@pytest.mark.parametrize("perspective", ["top", "side"])
+def test_changes_are_those_of_albumentations(config, image, perspective):
+    import albumentations as A
+
+    cfg = config("train", f"perspective={perspective}").transforms
+    theirs = A.Compose(
+        [
+            A.HorizontalFlip(p=cfg.horizontal_flip),
+            A.VerticalFlip(p=cfg.vertical_flip),
+            A.Affine(
+                rotate=(-cfg.rotate, cfg.rotate),
+                translate_percent=(-cfg.shift, cfg.shift),
+                scale=(1 - cfg.scale, 1 + cfg.scale),
+                border_mode=cv2.BORDER_REFLECT_101,
+                p=1.0,
+            ),
+            A.RandomBrightnessContrast(cfg.brightness, cfg.contrast, p=1.0),
+        ]
+    )
+    ours = training_transform(cfg)
+    for seed in range(40):
+        theirs.set_random_seed(seed)
+        assert np.array_equal(ours(image, seed), theirs(image=image)["image"])

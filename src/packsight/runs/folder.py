@@ -20,12 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from packsight.errors import UserError
 from packsight.files import read_json, replacing, write_json
 
-LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations", "numpy", "packsight")
+LIBRARIES = ("torch", "torchvision", "timm", "lightning", "opencv-python-headless", "numpy",
+             "packsight")  # fmt: skip
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
 INERT = ("outputs", "folder", "variant", "logger", "data.source", "data.num_workers",
-         "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+         "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 
 
 def resolved(cfg: DictConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -43,5 +44,7 @@ def fit(
         callbacks=callbacks,
         logger=[History(folder / "history.csv"), board],
     )
+    # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     trainer.fit(classifier, data)
     return board
