@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
 ROOMS = ["data", "models", "evaluation", "training", "explanation", "runs", "deployment"]
-ORDER = ["errors", "console", "files", *ROOMS, "pipeline", "cli"]
+ORDER = ["errors", "console", "files", *ROOMS, "pipeline", "benchmark", "cli"]
 
 
 def imported(file: Path) -> set[str]:
