@@ -38,13 +38,17 @@ def prepare(cfg: DictConfig) -> Path:
 
 def train(cfg: DictConfig) -> Path:
     """One run: fit, then score validation and test packages with the best checkpoint."""
+    _check_source(cfg)
+    from packsight.models.backbone import check_backbone, input_size
+
+    check_backbone(cfg.model.backbone)
+    size = input_size(cfg)
     import lightning as L
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.locate import load_belts
     from packsight.data.manifest import Split
     from packsight.files import sha256
-    from packsight.models.backbone import input_size
     from packsight.models.weights import initial_network
     from packsight.runs.folder import is_done, recorded, resolved, run_folder
     from packsight.runs.saved import read_run
@@ -58,7 +62,6 @@ def train(cfg: DictConfig) -> Path:
     cfg.precision.name = precision.value  # what `auto` chose is stored, hashed and used again
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
-    size = input_size(cfg)
     network = initial_network(cfg, size)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
@@ -89,7 +92,6 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     from packsight.data.manifest import Split
     from packsight.models.fusion import parse_fusion
     from packsight.runs.saved import find_runs
-    from packsight.runs.verdicts import write_verdicts
 
     split, fusion = _choice(Split, "split", cfg.split), parse_fusion(cfg.fusion)
     folders = {}
@@ -100,6 +102,8 @@ def evaluate(cfg: DictConfig) -> list[Path]:
             _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders[run.name] = folder
+        from packsight.runs.verdicts import write_verdicts
+
         write_verdicts(runs, folders, fusion)
     return list(folders.values())
 
@@ -107,18 +111,19 @@ def evaluate(cfg: DictConfig) -> list[Path]:
 def explain(cfg: DictConfig) -> list[Path]:
     """Where trained runs looked, on chosen images or a sample of each outcome."""
     from packsight.data.manifest import Split
-    from packsight.explanation.attribution import parse_baseline
-    from packsight.explanation.gallery import explain_images
-    from packsight.explanation.selection import select
     from packsight.runs.saved import find_runs
-    from packsight.training.board import show_image
-    from packsight.training.precision import choose_device
 
     split = _choice(Split, "split", cfg.split)
-    baseline = parse_baseline(cfg.explainer.baseline)
-    device = choose_device(cfg.device)
     folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        from packsight.explanation.attribution import parse_baseline
+        from packsight.explanation.gallery import explain_images
+        from packsight.explanation.selection import select
+        from packsight.training.board import show_image
+        from packsight.training.precision import choose_device
+
+        baseline = parse_baseline(cfg.explainer.baseline)
+        device = choose_device(cfg.device)
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False)
             data = _data_of(run, cfg)
@@ -136,24 +141,34 @@ def explain(cfg: DictConfig) -> list[Path]:
 
 def predict(cfg: DictConfig) -> Path:
     """Images without labels to predictions.csv, and verdicts for packages seen by both cameras."""
-    from packsight.deployment.batch import predict_source
     from packsight.runs.saved import find_runs
 
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        from packsight.deployment.batch import predict_source
+
         return predict_source(runs, cfg)
 
 
 def report(cfg: DictConfig) -> Path:
     """The runs of an experiment side by side: tables, their CSV files and report.html."""
+    from packsight.runs.leaderboard import run_folders
+
+    experiment = Path(cfg.outputs, cfg.name)
+    run_folders(experiment)  # that there is one, before anything heavy is imported
     from packsight.runs.report import write_report
     from packsight.runs.sweep import pack_models, tell_results
 
-    experiment = Path(cfg.outputs, cfg.name)
     page = write_report(experiment, *tell_results(experiment))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
     console.print(f"report: [cyan]{page}[/]")
     return page
+
+
+def _check_source(cfg: DictConfig) -> None:
+    """Raise UserError for images that are not there, before anything heavy is imported."""
+    if cfg.data.source is not None and not Path(cfg.data.source).exists():
+        raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
 
 
 def _training_data(cfg: DictConfig) -> "tuple[Path, pd.DataFrame]":

@@ -2,32 +2,29 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 from rich.table import Table
 
-from packsight.benchmark import measure, training
-from packsight.benchmark.data import data_rates
-from packsight.benchmark.startup import startup_times
-from packsight.benchmark.steps import step_rates
-from packsight.benchmark.sweep import sweep_cost
-from packsight.benchmark.usage import usage
+from packsight.benchmark.measure import Spread, plain
 from packsight.benchmark.work import Work
 from packsight.console import console
 from packsight.errors import UserError
 from packsight.files import write_json
 from packsight.runs.folder import environment, resolved
 
+# Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {
-    "processes": training.whole_processes,
-    "levers": training.levers,
-    "sweep": sweep_cost,
-    "data": data_rates,
-    "steps": step_rates,
-    "startup": startup_times,
-    "usage": usage,
+    "processes": ("training", "whole_processes"),
+    "levers": ("training", "levers"),
+    "sweep": ("sweep", "sweep_cost"),
+    "data": ("data", "data_rates"),
+    "steps": ("steps", "step_rates"),
+    "startup": ("startup", "startup_times"),
+    "usage": ("usage", "usage"),
 }
 
 
@@ -48,8 +45,10 @@ def benchmark(cfg: DictConfig) -> Path:
     }
     file = work.folder / "benchmark.json"
     for section in cfg.sections:
-        results = SECTIONS[section](work)
-        report[section] = measure.plain(results)
+        module, function = SECTIONS[section]
+        measure = getattr(import_module(f"packsight.benchmark.{module}"), function)
+        results = measure(work)
+        report[section] = plain(results)
         write_json(file, report)
         console.print(table(section, results))
     console.print(f"results: [cyan]{file}[/]")
@@ -57,7 +56,7 @@ def benchmark(cfg: DictConfig) -> Path:
 
 
 def table(section: str, results: Mapping[str, Any]) -> Table:
-    """A row for each thing that was measured, a column for each number: median and range."""
+    """A row for each thing measured, a column for each number: its median, and range if it fits."""
     rows = dict(_rows(results))
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))
     found = Table(title=section, title_justify="left")
@@ -65,7 +64,7 @@ def table(section: str, results: Mapping[str, Any]) -> Table:
     for column in columns:
         found.add_column(column.replace("_", " "), justify="right")
     for name, row in rows.items():
-        found.add_row(name, *(_shown(row.get(column, "")) for column in columns))
+        found.add_row(name, *(_shown(row.get(column, ""), len(columns) > 5) for column in columns))
     return found
 
 
@@ -81,5 +80,7 @@ def _rows(results: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dic
             yield key, {"": value}
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, short: bool) -> str:
+    if isinstance(value, Spread) and short:
+        value = value.median
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -14,7 +14,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, cast
 
-import torch
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.errors import UserError
@@ -132,6 +131,8 @@ def is_done(folder: Path, config: dict[str, Any]) -> bool:
 
 def environment() -> dict[str, Any]:
     """Versions, hardware, and the git commit of the working directory."""
+    import torch  # takes seconds, and a folder's name does without
+
     cuda = torch.cuda.is_available()
     return {
         "python": platform.python_version(),
