@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 6006
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-sweeps lint dashboard clean help
+.PHONY: demo test test-sweeps lint benchmark dashboard clean help
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
 	$(BIN)/python scripts/prepare.py
@@ -23,6 +23,9 @@ lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+benchmark: $(VENV)/.installed ## Measure how fast packsight is here (20 minutes on 2 cores; leave them idle)
+	$(BIN)/python scripts/benchmark.py
 
 dashboard: $(VENV)/.installed ## Open TensorBoard over outputs/ (PORT=6006)
 	$(BIN)/tensorboard --logdir outputs --port $(PORT)

@@ -24,6 +24,7 @@ SMALL = {
     "explain": ["explainer.steps=4"],
     "predict": ["overwrite=true"],
     "report": [],
+    "benchmark": ["sections=[data]", "packages=16", "image_size=32", "repetitions=1"],
 }
 
 

@@ -12,7 +12,6 @@ from omegaconf import DictConfig
 
 from packsight.console import console
 from packsight.errors import UserError
-from packsight.lock import locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,20 +24,25 @@ if TYPE_CHECKING:
 
 def prepare(cfg: DictConfig) -> Path:
     """Raw images, or the rendered sample, to outputs/data/<name>/ and <name>.zip."""
-    target = Path(cfg.outputs, "data", cfg.data.name)
-    with locked(_lock(target), f"preparing {target}"):
-        return _prepare(cfg, target)
+    from packsight.data.request import prepare_data
+
+    return prepare_data(cfg, Path(cfg.outputs, "data", cfg.data.name))
 
 
 def train(cfg: DictConfig) -> "Trained":
     """One run: fit, then score validation and test packages with the best checkpoint."""
+    _check_source(cfg)
+    from packsight.models.backbone import check_backbone, input_size
+
+    check_backbone(cfg.model.backbone)
+    size = input_size(cfg)
     import lightning as L
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.locate import load_belts
     from packsight.data.manifest import Split
+    from packsight.data.request import is_ready, training_data
     from packsight.files import sha256
-    from packsight.models.backbone import input_size
     from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
     from packsight.runs.begun import settle
@@ -54,15 +58,14 @@ def train(cfg: DictConfig) -> "Trained":
     device = precisions.choose_device(cfg.trainer.accelerator)
     among = candidates(cfg, device)
     keeps_features(cfg.finetune)  # refuses what cannot be kept
-    size = input_size(cfg)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
         )
     build = partial(initial_network, cfg, size)
-    if not _is_prepared(cfg):
+    if not is_ready(cfg):
         build()  # a mistake there is told before data are made
-    root, manifest = _training_data(cfg)
+    root, manifest = training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
     precision = settle(cfg, among, build, size, device)
     folder = choose_folder(cfg)
@@ -94,7 +97,6 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     from packsight.data.manifest import Split
     from packsight.models.fusion import parse_fusion
     from packsight.runs.saved import find_runs
-    from packsight.runs.verdicts import write_verdicts
 
     split, fusion = _choice(Split, "split", cfg.split), parse_fusion(cfg.fusion)
     folders = {}
@@ -105,6 +107,8 @@ def evaluate(cfg: DictConfig) -> list[Path]:
             _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders[run.name] = folder
+        from packsight.runs.verdicts import write_verdicts
+
         write_verdicts(runs, folders, fusion)
     return list(folders.values())
 
@@ -112,18 +116,19 @@ def evaluate(cfg: DictConfig) -> list[Path]:
 def explain(cfg: DictConfig) -> list[Path]:
     """Where trained runs looked, on chosen images or a sample of each outcome."""
     from packsight.data.manifest import Split
-    from packsight.explanation.attribution import parse_baseline
-    from packsight.explanation.gallery import explain_images
-    from packsight.explanation.selection import select
     from packsight.runs.saved import find_runs
-    from packsight.training.board import show_image
-    from packsight.training.precision import choose_device
 
     split = _choice(Split, "split", cfg.split)
-    baseline = parse_baseline(cfg.explainer.baseline)
-    device = choose_device(cfg.device)
     folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        from packsight.explanation.attribution import parse_baseline
+        from packsight.explanation.gallery import explain_images
+        from packsight.explanation.selection import select
+        from packsight.training.board import show_image
+        from packsight.training.precision import choose_device
+
+        baseline = parse_baseline(cfg.explainer.baseline)
+        device = choose_device(cfg.device)
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False)
             data = _data_of(run, cfg)
@@ -141,19 +146,23 @@ def explain(cfg: DictConfig) -> list[Path]:
 
 def predict(cfg: DictConfig) -> Path:
     """Images without labels to predictions.csv, and verdicts for packages seen by both cameras."""
-    from packsight.deployment.batch import predict_source
     from packsight.runs.saved import find_runs
 
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
+        from packsight.deployment.batch import predict_source
+
         return predict_source(runs, cfg)
 
 
 def report(cfg: DictConfig) -> Path:
     """The runs of an experiment side by side: tables, their CSV files and report.html."""
+    from packsight.runs.leaderboard import run_folders
+
+    experiment = Path(cfg.outputs, cfg.name)
+    run_folders(experiment)  # that there is one, before anything heavy is imported
     from packsight.runs.report import write_report
     from packsight.runs.sweep import pack_models, tell_results
 
-    experiment = Path(cfg.outputs, cfg.name)
     page = write_report(experiment, *tell_results(experiment))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
@@ -161,58 +170,10 @@ def report(cfg: DictConfig) -> Path:
     return page
 
 
-def _target(cfg: DictConfig) -> Path:
-    """Where prepared data of that name stands; the source itself, if it is prepared data."""
-    from packsight.data.prepared import is_prepared
-
-    if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
-        return Path(cfg.data.source)
-    return Path(cfg.outputs, "data", cfg.data.name)
-
-
-def _lock(target: Path) -> Path:
-    return target.with_name(f".{target.name}.lock")
-
-
-def _prepare(cfg: DictConfig, target: Path) -> Path:
-    import tempfile
-
-    from packsight.data.prepare import prepare as prepare_source
-    from packsight.data.sample import render_sample
-
-    if cfg.data.source is not None:
-        return prepare_source(Path(cfg.data.source), target, cfg.data)
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = Path(folder, _source_name(cfg))
-        render_sample(rendered, **cfg.data.sample)
-        return prepare_source(rendered, target, cfg.data)
-
-
-def _is_prepared(cfg: DictConfig) -> bool:
-    from packsight.data.prepared import is_prepared
-
-    return is_prepared(_target(cfg))
-
-
-def _training_data(cfg: DictConfig) -> "tuple[Path, pd.DataFrame]":
-    """The prepared data that a configuration names; prepared now if that was not done yet."""
-    from packsight.data.prepared import check_request, load_data
-
-    target = _target(cfg)
-    if not _is_prepared(cfg):
-        with locked(_lock(target), f"preparing {target}"):
-            if not _is_prepared(cfg):
-                _prepare(cfg, target)
-    elif cfg.data.source is None or Path(cfg.data.source) != target:
-        check_request(target, _source_name(cfg), cfg.data)
-    return load_data(target, _max_bytes(cfg.data), Path(cfg.outputs, "cache"))
-
-
-def _source_name(cfg: DictConfig) -> str:
-    """What stands in summary.json as the source: a file's name, or the sample's settings."""
-    if cfg.data.source is not None:
-        return Path(cfg.data.source).name
-    return "sample-" + "-".join(str(value) for value in cfg.data.sample.values())
+def _check_source(cfg: DictConfig) -> None:
+    """Raise UserError for images that are not there, before anything heavy is imported."""
+    if cfg.data.source is not None and not Path(cfg.data.source).exists():
+        raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
 
 
 def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 import torch
 
+from packsight.data.cache import read_image
 from packsight.data.datamodule import PackageDataModule, SeededSampler
 from packsight.data.manifest import COLUMNS, Split
 from packsight.errors import UserError
@@ -114,6 +115,16 @@ def test_an_epoch_depends_on_seed_and_number_alone(module):
     assert torch.equal(epoch(module("seed=0", "data.num_workers=2"), 1), reference)
     assert not torch.equal(epoch(module("seed=0"), 2), reference)
     assert not torch.equal(epoch(module("seed=1"), 1), reference)
+
+
+def test_a_warm_cache_gives_the_numbers_of_a_cold_one_and_of_the_files(module):
+    cold = epoch(data := module("seed=0"), 1)
+    assert torch.equal(epoch(module("seed=0"), 1), cold)
+    data.cache.file.unlink()
+    assert torch.equal(epoch(module("seed=0"), 1), cold)
+    for row in data.table.itertuples():
+        decoded = row.window.cut(read_image(data.root / row.path), SIZE)
+        assert np.array_equal(data.cache[row.sha256], decoded)
 
 
 def test_the_sampler_yields_every_row_once():

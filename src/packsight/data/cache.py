@@ -1,17 +1,27 @@
 """Decoded images on disk: decoded once, then shared by every epoch, run and process."""
 
 import hashlib
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
+from filelock import FileLock
 
 from packsight.console import track
 from packsight.data.crop import Window
 from packsight.errors import UserError
 from packsight.files import replacing
+
+try:
+    import fcntl
+except ImportError:  # Windows, which refuses to delete an open file by itself
+    fcntl = None  # type: ignore[assignment]
+
+PATTERN = "images-*.npy"
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -25,8 +35,10 @@ def read_image(path: Path) -> np.ndarray:
 class ImageCache:
     """A memory-mapped uint8 array [N, H, W, 3] of the windows of images, indexed by file hash.
 
-    Its name is a hash of what it holds, so it is never stale and may be deleted at any time. Two
-    processes that build the same one write the same bytes, and each renames a whole file.
+    Its name is a hash of what it holds, so it is never stale and may be deleted at any time. Of
+    processes that want the same one, the first builds it while the others wait. Files that make
+    the folder larger than `max_bytes` are removed, the one that was not used for longest first,
+    but for this one and those that a process has open.
     """
 
     def __init__(
@@ -36,17 +48,24 @@ class ImageCache:
         paths: Sequence[Path],
         windows: Sequence[Window],
         size: tuple[int, int],
+        max_bytes: float = float("inf"),
     ) -> None:
         parts = sorted(zip(hashes, windows, paths, strict=True))
         content = [(content, tuple(window)) for content, window, _ in parts]
         key = hashlib.sha256(f"{size} {content}".encode()).hexdigest()[:16]
         self.rows = {content: row for row, (content, *_) in enumerate(parts)}
         self.file = folder / f"images-{key}.npy"
-        if not self.file.exists():
-            self._build([(path, window) for _, window, path in parts], size)
-        self.images = np.load(self.file, mmap_mode="r")
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if not self.file.exists():
+                self._build([(path, window) for _, window, path in parts], size)
+            self._open()
+            _make_room(folder, max_bytes)
 
     def _build(self, parts: list[tuple[Path, Window]], size: tuple[int, int]) -> None:
+        # Building takes all cores, so that caches are built one at a time.
+        for left_over in self.file.parent.glob(f".*.{PATTERN}"):
+            left_over.unlink()
         with replacing(self.file) as temporary, ThreadPoolExecutor() as pool:
             images = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.uint8, shape=(len(parts), *size, 3)
@@ -56,14 +75,45 @@ class ImageCache:
                 images[row] = image
             images.flush()
 
+    def _open(self) -> None:
+        self.in_use = self.file.open("rb")
+        if fcntl:
+            fcntl.flock(self.in_use, fcntl.LOCK_SH)
+        os.utime(self.file)
+        self.images = np.load(self.file, mmap_mode="r")
+
     def __getstate__(self) -> dict[str, object]:
         # A pickled memory map is a full copy; a worker process opens the file instead.
         return {"file": self.file, "rows": self.rows}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
-        self.images = np.load(self.file, mmap_mode="r")
+        self._open()
 
     def __getitem__(self, content: str) -> np.ndarray:
         """The window of the image whose file has this SHA-256: uint8 [H, W, 3], read-only."""
         return self.images[self.rows[content]]
+
+
+def _make_room(folder: Path, max_bytes: float) -> None:
+    files = sorted(folder.glob(PATTERN), key=lambda file: file.stat().st_mtime_ns)
+    excess = sum(file.stat().st_size for file in files) - max_bytes
+    for file in files:
+        size = file.stat().st_size
+        if excess <= 0:
+            return
+        with file.open("rb") as handle:
+            in_use = _has_readers(handle)
+        if not in_use:
+            file.unlink()
+            excess -= size
+
+
+def _has_readers(handle: BinaryIO) -> bool:
+    """Whether a process, this one included, holds a shared lock on an open file."""
+    if fcntl:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

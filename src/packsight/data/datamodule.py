@@ -127,6 +127,7 @@ class PackageDataModule(L.LightningDataModule):
             [root / path for path in self.table["path"]],
             self.table["window"].tolist(),
             image_size,
+            cfg.data.get("cache_gb", float("inf")) * 10**9,  # runs of earlier versions had no bound
         )
 
     def rows(self, split: Split) -> pd.DataFrame:

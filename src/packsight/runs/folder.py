@@ -15,7 +15,7 @@ from packsight.errors import UserError
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
 INERT = ("outputs", "folder", "variant", "measured", "logger", "run", "data.source",
-         "data.num_workers", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+         "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 SHOWN = 5  # differences between two configurations that a message names
 
 

@@ -31,12 +31,7 @@ def collect(experiment: Path) -> pd.DataFrame:
     are those of all images; test_accuracy_top and test_accuracy_side are filled for runs on both
     cameras. Only runs that are done have results. Raises UserError if there is no run.
     """
-    folders = [file.parent for file in sorted(experiment.rglob("status.json"))]
-    if not folders:
-        raise UserError(
-            f"no run in {experiment}: train one with `python scripts/train.py "
-            f"name={experiment.resolve().name}`."
-        )
+    folders = run_folders(experiment)
     frame = pd.DataFrame([_row(folder, experiment) for folder in folders])
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
@@ -46,6 +41,17 @@ def collect(experiment: Path) -> pd.DataFrame:
     frame.insert(0, "rank", ranks.astype("Int64"))
     keys = ["data", "perspective", "fold", "rank", "folder"]
     return frame.sort_values(keys, ignore_index=True, na_position="last")
+
+
+def run_folders(experiment: Path) -> list[Path]:
+    """The folders of its runs, in any state. Raises UserError if there is none."""
+    folders = [file.parent for file in sorted(experiment.rglob("status.json"))]
+    if not folders:
+        raise UserError(
+            f"no run in {experiment}: train one with `python scripts/train.py "
+            f"name={experiment.resolve().name}`."
+        )
+    return folders
 
 
 def write_leaderboard(experiment: Path) -> pd.DataFrame:

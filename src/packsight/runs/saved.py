@@ -5,14 +5,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.archive import as_folder
 from packsight.data.locate import BeltModel, unpack_belts
 from packsight.errors import UserError
-from packsight.models.backbone import Network, input_size
-from packsight.models.weights import read_checkpoint, saved_network
+
+if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
+    from packsight.models.backbone import Network
 
 BEST = Path("checkpoints", "best.ckpt")
 
@@ -35,10 +37,14 @@ class Run:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
+        from packsight.models.backbone import input_size
+
         return input_size(self.config)
 
-    def load_network(self) -> Network:
+    def load_network(self) -> "Network":
         """The network with the run's best weights, fp32, in evaluation mode."""
+        from packsight.models.weights import read_checkpoint, saved_network
+
         checkpoint = read_checkpoint(self.checkpoint)
         return saved_network(self.config, self.image_size, checkpoint).float().eval()
 
@@ -47,6 +53,8 @@ class Run:
 
         Raises UserError for a checkpoint from before packages were located.
         """
+        from packsight.models.weights import read_checkpoint
+
         belts = read_checkpoint(self.checkpoint).get("belts")
         if belts is None:
             raise UserError(f"{self.checkpoint} knows no belt to find packages on; train it again.")
@@ -95,6 +103,8 @@ def read_run(folder: Path, name: str = "") -> Run:
 def _from_checkpoint(path: Path) -> Run:
     if not path.is_file():
         raise UserError(f"the checkpoint {path} does not exist; give one that packsight wrote.")
+    from packsight.models.weights import read_checkpoint
+
     config = read_checkpoint(path).get("config")
     if config is None:
         raise UserError(f"{path} was not written by packsight; give a run's best.ckpt.")

@@ -27,7 +27,8 @@ from packsight.lock import locked
 from packsight.models.weights import read_checkpoint
 from packsight.runs.folder import config_hash, same_run
 
-LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations", "numpy", "packsight")
+LIBRARIES = ("torch", "torchvision", "timm", "lightning", "opencv-python-headless", "numpy",
+             "packsight")  # fmt: skip
 LAST = Path("checkpoints", "last.ckpt")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import torch
 from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
@@ -60,6 +61,8 @@ def fit(
         logger=board,
         plugins=[WholeCheckpoints()],
     )
+    # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
         trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals

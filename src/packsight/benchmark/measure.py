@@ -1,0 +1,126 @@
+"""Whole processes, measured from outside, one after the other in turns."""
+
+import os
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from packsight.console import console, errors, track
+from packsight.files import read_json
+
+Numbers = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A command to be measured. `reset` undoes what its last run left behind."""
+
+    command: Sequence[str]
+    folder: Path  # working directory
+    steps: Path | None = None  # where it writes when its training steps ended
+    reset: Callable[[], object] = field(default=lambda: None)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The median of a few measurements, and their range."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Iterable[float]) -> "Spread":
+        ordered = sorted(values)
+        return cls(statistics.median(ordered), ordered[0], ordered[-1])
+
+    def __str__(self) -> str:
+        return f"{self.median:.3g} ({self.low:.3g}–{self.high:.3g})"
+
+
+def images_per_second(steps: Sequence[tuple[int, int, float, float]]) -> float:
+    """The rate from the end of each epoch's first step to that of its last, first epoch left out.
+
+    Steps are (epoch, images, begin, end), in seconds. So neither start-up nor what happens between
+    epochs (validation, checkpoints) counts.
+    """
+    images, seconds = 0, 0.0
+    first_epoch = steps[0][0]
+    for epoch in sorted({epoch for epoch, *_ in steps} - {first_epoch}) or [first_epoch]:
+        first, *others = (step for step in steps if step[0] == epoch)
+        images += sum(step[1] for step in others)
+        seconds += others[-1][3] - first[3] if others else 0.0
+    return images / seconds if seconds else float("nan")
+
+
+def run(contender: Contender) -> Numbers:
+    """Measure one process from its start to its end: seconds, CPU seconds, peak memory, and steps.
+
+    Raises RuntimeError with its output if it fails.
+    """
+    contender.reset()
+    log = contender.folder / "process.log"
+    started = time.time()
+    with log.open("w", encoding="utf-8") as output:
+        process = subprocess.Popen(
+            contender.command, cwd=contender.folder, stdout=output, stderr=subprocess.STDOUT
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.time() - started
+    if status:
+        end = log.read_text(encoding="utf-8")[-2000:]
+        raise RuntimeError(f"{' '.join(contender.command)} failed:\n{end}")
+    numbers = {
+        "seconds": seconds,
+        "cpu_seconds": usage.ru_utime + usage.ru_stime,
+        "peak_mb": usage.ru_maxrss / 1024,
+    }
+    if contender.steps:
+        steps = read_json(contender.steps)
+        numbers["first_step"] = steps[0][3] - started
+        numbers["images_per_second"] = images_per_second(steps)
+    return numbers
+
+
+def interleaved(
+    contenders: Mapping[str, Contender], repetitions: int, description: str
+) -> dict[str, dict[str, Spread]]:
+    """Each contender in turn, that many times: what slows the machine down slows all of them."""
+    results: dict[str, list[Numbers]] = {name: [] for name in contenders}
+    turns = [name for _ in range(repetitions) for name in contenders]
+    for name in track(turns, description):
+        try:
+            results[name].append(run(contenders[name]))
+        except RuntimeError as failure:
+            errors.print(f"{name} left out: {failure}", markup=False)
+            contenders = {key: value for key, value in contenders.items() if key != name}
+    return {
+        name: {key: Spread.of(row[key] for row in rows) for key in rows[0]}
+        for name, rows in results.items()
+        if rows and name in contenders
+    }
+
+
+def ratios(
+    results: Mapping[str, Mapping[str, Spread]], key: str, floor: str = "floor"
+) -> dict[str, float]:
+    """The medians of one number as ratios to the floor's."""
+    reference = results[floor][key].median
+    return {name: row[key].median / reference for name, row in results.items() if key in row}
+
+
+def skipped(name: str, reason: str) -> None:
+    console.print(f"[dim]{name} skipped: {reason}[/]", highlight=False)
+
+
+def plain(value: Any) -> Any:
+    """Spreads as plain values for JSON."""
+    if isinstance(value, Spread):
+        return value.__dict__
+    if isinstance(value, Mapping):
+        return {key: plain(item) for key, item in value.items()}
+    return value

@@ -1,0 +1,86 @@
+"""The benchmark: its sections, their results as JSON, and a table of each."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from rich.table import Table
+
+from packsight.benchmark.measure import Spread, plain
+from packsight.benchmark.work import Work
+from packsight.console import console
+from packsight.errors import UserError
+from packsight.files import write_json
+from packsight.runs.state import environment, resolved
+
+# Module of this package and function; imported when its turn comes, because torch takes seconds.
+SECTIONS = {
+    "processes": ("training", "whole_processes"),
+    "levers": ("training", "levers"),
+    "sweep": ("sweep", "sweep_cost"),
+    "data": ("data", "data_rates"),
+    "steps": ("steps", "step_rates"),
+    "startup": ("startup", "startup_times"),
+    "usage": ("usage", "usage"),
+}
+
+
+def benchmark(cfg: DictConfig) -> Path:
+    """Measure the sections that are asked for; results are written after each.
+
+    Raises UserError for an unknown section.
+    """
+    unknown = sorted(set(cfg.sections) - set(SECTIONS))
+    if unknown:
+        raise UserError(f"sections={unknown} are unknown; use some of {', '.join(SECTIONS)}.")
+    work = Work(cfg, Path(cfg.output).resolve())
+    work.prepare()
+    report = {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "environment": environment(),
+        "config": resolved(cfg),
+    }
+    file = work.folder / "benchmark.json"
+    for section in cfg.sections:
+        module, function = SECTIONS[section]
+        measure = getattr(import_module(f"packsight.benchmark.{module}"), function)
+        results = measure(work)
+        report[section] = plain(results)
+        write_json(file, report)
+        console.print(table(section, results))
+    console.print(f"results: [cyan]{file}[/]")
+    return file
+
+
+def table(section: str, results: Mapping[str, Any]) -> Table:
+    """A row for each thing measured, a column for each number: its median, and range if it fits."""
+    rows = dict(_rows(results))
+    columns = list(dict.fromkeys(key for row in rows.values() for key in row))
+    found = Table(title=section, title_justify="left")
+    found.add_column("")
+    for column in columns:
+        found.add_column(column.replace("_", " "), justify="right")
+    for name, row in rows.items():
+        found.add_row(name, *(_shown(row.get(column, ""), len(columns) > 5) for column in columns))
+    return found
+
+
+def _rows(results: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """(name, numbers) of each mapping that holds numbers; a number of the first level is a row."""
+    numbers = {key: value for key, value in results.items() if not isinstance(value, Mapping)}
+    if path and numbers:
+        yield path, numbers
+    for key, value in results.items():
+        if isinstance(value, Mapping):
+            yield from _rows(value, f"{path}, {key}" if path else key)
+        elif not path:
+            yield key, {"": value}
+
+
+def _shown(value: Any, short: bool) -> str:
+    if isinstance(value, Spread) and short:
+        value = value.median
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,59 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from packsight.benchmark import floor, sweep, training
+from packsight.benchmark.run import table
+from packsight.benchmark.work import transforms
+
+
+@pytest.mark.parametrize("channels_last", [True, False])
+def test_the_floor_trains_and_writes_its_checkpoint_and_steps(tmp_path, channels_last):
+    images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
+    np.save(tmp_path / "images.npy", images)
+    floor.main(
+        {
+            "array": str(tmp_path / "images.npy"),
+            "files": [],
+            "decode": False,
+            "channels_last": channels_last,
+            "labels": [0, 1] * 5,
+            "train": list(range(7)),
+            "val": [7, 8, 9],
+            "transforms": transforms(),
+            "backbone": "mobilenetv3_small_050",
+            "size": 32,
+            "batch_size": 3,
+            "epochs": 2,
+            "checkpoint": str(tmp_path / "model.pt"),
+            "steps": str(tmp_path / "steps.json"),
+        }
+    )
+    steps = json.loads((tmp_path / "steps.json").read_text())
+    assert [(epoch, count) for epoch, count, *_ in steps] == [(0, 3), (0, 3), (1, 3), (1, 3)]
+    state = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert all(value.isfinite().all() for value in state.values())
+
+
+def test_the_floor_augments_as_packsight_does(config):
+    assert transforms() == OmegaConf.to_container(config("train").transforms, resolve=True)
+
+
+def test_levers_and_the_sweep_name_values_that_exist(config):
+    for overrides in training.LEVERS.values():
+        config("train", *overrides)
+    assert sweep.JOBS > 2  # the first job is left out
+
+
+def test_a_table_has_a_row_for_each_thing(capsys):
+    from packsight.console import console
+
+    results = {"floor": {"seconds": 2.0}, "steps": {"fp32": {"rate": 3.0}}, "device": "cpu"}
+    console.print(table("section", results))
+    shown = capsys.readouterr().out
+    assert "floor" in shown
+    assert "steps, fp32" in shown
+    assert "cpu" in shown
