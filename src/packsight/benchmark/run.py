@@ -14,7 +14,8 @@ from packsight.benchmark.work import Work
 from packsight.console import console
 from packsight.errors import UserError
 from packsight.files import write_json
-from packsight.runs.state import environment, resolved
+from packsight.runs.folder import resolved
+from packsight.runs.state import environment
 
 # Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {
