@@ -159,7 +159,7 @@ def report(cfg: DictConfig) -> Path:
     from packsight.runs.sweep import pack_models, tell_results
 
     experiment = Path(cfg.outputs, cfg.name)
-    page = write_report(experiment, *tell_results(experiment))
+    page = write_report(experiment, *tell_results(experiment, cfg.max_belt_share))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
     console.print(f"report: [cyan]{page}[/]")
