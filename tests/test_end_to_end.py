@@ -154,7 +154,7 @@ def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd)
         ("evaluate", ["run=models.zip", "data=models.zip"], "models.zip"),
         ("explain", ["run=models.zip"], "outputs/data"),
         ("explain", ["run=models.zip", "data=data.zip", "images=[123]"], "123"),
-        ("explain", ["run=models.zip", "data=data.zip", "explainer.baseline=pink"], "black"),
+        ("explain", ["run=models.zip", "data=data.zip", "explainer.baselines=[pink]"], "black"),
         ("predict", ["run=models.zip", "source=empty", "output=x"], "empty"),
         ("predict", ["run=data.zip", "source=data.zip", "output=x"], "no run"),
         ("predict", ["run=models.zip", "source=x", "output=x", "perspective=up"], "top or side"),

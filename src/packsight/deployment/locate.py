@@ -55,13 +55,10 @@ def locate(
                     frames[camera] = read_frame(root / table.at[row, "path"])
                 except UnusableImageError:  # its error stands in its row already
                     continue
-            windows = {
-                camera: predictor.window(frame, camera)[0] for camera, frame in frames.items()
-            }
-            seen = {
-                camera: windows[camera].cut(frame, predictor.size)
-                for camera, frame in frames.items()
-            }
+            windows, seen = {}, {}
+            for camera, frame in frames.items():
+                windows[camera], _ = predictor.window(frame, camera)
+                seen[camera] = windows[camera].cut(frame, predictor.size)
             image = torch.from_numpy(predictor.compose(seen)).permute(2, 0, 1)[None]
             image = image.to(scorer.device).float() / 255
             starts = torch.cat([baseline_image(image, kind) for kind in kinds])[None]

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from packsight.data.manifest import LABELS
 from packsight.evaluation.pooling import RESAMPLES
 from packsight.explanation.attribution import Scorer
 from packsight.explanation.baselines import Baseline, baseline_image
@@ -83,13 +84,13 @@ def perturbation_measures(curves: Curves) -> dict[str, float]:
 
 
 def pool_measures(table: pd.DataFrame) -> pd.DataFrame:
-    """The mean of each measure with its 95 % interval, over all images and by outcome.
+    """The mean of each measure with its 95 % interval, over all images, damaged ones, by outcome.
 
-    `table` is attributions.csv. Columns: outcome (`all` first), measure, mean, low, high, area
-    (of the region, else nan), images, packages. The interval is a bootstrap over packages; a
-    single package has none.
+    `table` is attributions.csv. Columns: outcome (all, damaged, hit, miss …), measure, mean, low,
+    high, area (of the region, else nan), images, packages. The interval is a bootstrap over
+    packages; a single package has none.
     """
-    groups = {"all": table} | {
+    groups = {"all": table, "damaged": table[table["label"] == LABELS[1]]} | {
         outcome.value: table[table["outcome"] == outcome] for outcome in Outcome
     }
     rows = []

@@ -14,7 +14,6 @@ from torch.nn import functional as F
 
 from packsight.errors import UserError
 from packsight.explanation.attribution import FLOOR, TOLERANCE, Attribution, Scorer
-from packsight.models.pair import PairNetwork
 
 
 @dataclass
@@ -147,23 +146,20 @@ class GradCam:
 
         Raises UserError for a backbone whose last stage gives no feature maps [B, C, H, W].
         """
-        network = scorer.network
-        paired = isinstance(network, PairNetwork)
-        stages = [_last_stage(backbone) for backbone in network.backbones]
+        stages = [_last_stage(backbone) for backbone in scorer.network.backbones]
         methods = [LayerGradCam(scorer, stage) for stage, _ in stages]
 
         def attribute(image: Tensor) -> Tensor:
-            maps = [method.attribute(image, attr_dim_summation=True) for method in methods]
+            maps = [method.attribute(image, attr_dim_summation=False) for method in methods]
             for cam, (_, channels) in zip(maps, stages, strict=True):
-                if cam.ndim != 4 or cam.shape[1] != 1 or channels is None:
+                if cam.ndim != 4 or cam.shape[1] != channels:
                     raise _no_maps()
             # One shared backbone gives both cameras' maps as a batch, two give one each.
-            halves = [half for cam in maps for half in cam.split(1)]
+            halves = [half.sum(dim=1, keepdim=True) for cam in maps for half in cam.split(1)]
             size = (image.shape[2], image.shape[3] // len(halves))
             grown = [F.interpolate(half, size, mode="bilinear") for half in halves]
             return torch.cat(grown, dim=3)
 
-        assert not paired or len(stages) in (1, 2)
         return _each(scorer, images, attribute, 1)
 
 

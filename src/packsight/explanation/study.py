@@ -85,12 +85,12 @@ def tell(pooled: pd.DataFrame) -> None:
         caption="mean over images, 95% interval by bootstrap over packages; a share of what speaks "
         "for damaged is to be read beside the share of area that the region covers",
     )  # fmt: skip
-    for name in ("", "all", "hit", "miss", "area"):
+    for name in ("", "all", "damaged", "hit", "miss", "area"):
         table.add_column(name, justify="left" if not name else "right")
     for measure, rows in pooled.groupby("measure", sort=False):
         by_outcome = rows.set_index("outcome")
         cells = []
-        for outcome in ("all", "hit", "miss"):
+        for outcome in ("all", "damaged", "hit", "miss"):
             if outcome not in by_outcome.index:
                 cells.append("")
                 continue

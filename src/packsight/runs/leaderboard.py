@@ -175,11 +175,11 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
 
 
 def _belt_share(file: Path) -> float | None:
-    """The share of what speaks for damaged that lies on the belt, where `explain` measured it."""
+    """The share of what speaks for damaged that lies on the belt, of damaged packages."""
     if not file.is_file():
         return None
     rows = pd.read_csv(file)
-    found = rows[(rows["outcome"] == "all") & (rows["measure"] == "belt_share")]["mean"]
+    found = rows[(rows["outcome"] == "damaged") & (rows["measure"] == "belt_share")]["mean"]
     return float(found.iloc[0]) if len(found) else None
 
 

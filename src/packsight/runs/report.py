@@ -105,7 +105,7 @@ def _looks_view(experiment: Path, looks: Looks) -> dict[str, Any]:
     return {
         "columns": ["camera", "model", *(name for *_, name in COMPARED)],
         "rows": looks_cells(looks),
-        "caption": CAPTION.removesuffix(" All rows: "),
+        "caption": CAPTION,
         "methods": sorted(looks.rows["method"].unique()),
         "sanity": looks.sanity,
         "figure": _svg(looks_figure(looks)),
