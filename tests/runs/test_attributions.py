@@ -46,8 +46,6 @@ def explained_run(
             "outcome": ["hit", "correct pass"] * 5,
             "method": "Occlusion",
             "belt_share": shares,
-                belt + 0.01 * (number - 4) if number % 2 == 0 else 0.99 for number in range(10)
-            ],
             "belt_area": 0.4,
             "package_share": 0.3,
             "package_area": 0.6,
