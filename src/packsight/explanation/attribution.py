@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from packsight.explanation.fusing import fold_batch_norm
 from packsight.models.backbone import Network
 
 FLOOR = 1.0  # logits: where two scores are closer, the delta is a share of this
@@ -46,9 +47,14 @@ class Scorer(nn.Module):
         explained = copy.deepcopy(network).float().eval().requires_grad_(False)
         self.network = explained.to(memory_format=torch.channels_last)
         self.device = next(network.parameters()).device
+        self.folded = False  # batch normalisation, at the first image
 
     def forward(self, images: Tensor) -> Tensor:
         """Logit of damaged minus logit of intact [B], of images [B, 3, H, W], float in 0..1."""
+        if not self.folded:
+            self.folded = True
+            with exact(self.device):
+                fold_batch_norm(self.network, images[:1].detach())
         logits = self.network(images.contiguous(memory_format=torch.channels_last))
         return logits[:, 1] - logits[:, 0]
 

@@ -41,25 +41,35 @@ class IntegratedGradients:
         first = max(1, round(self.steps / self.part_steps))
         cuts = torch.linspace(0, 1, first + 1, dtype=torch.float64).tolist()
         open_parts = [(path, start, end) for path in paths for start, end in pairwise(cuts)]
+        self._score(scorer, [(path, end) for path in paths for end in (0.0, 1.0)])
         while open_parts:
-            self._fill(scorer, open_parts)
+            self._attribute(scorer, open_parts)
+            short = [
+                path for path in paths if path.falls_short(self.part_steps, self.max_steps // count)
+            ]
+            # Where the whole adds up, nobody asks what its parts' scores are.
+            self._score(
+                scorer, [(path, end) for path in short for part in path.parts for end in part]
+            )
             open_parts = [
                 (path, *part)
-                for path in paths
+                for path in short
                 for part in path.halved(self.part_steps, self.max_steps // count)
             ]
         return [self._mean(paths[at : at + count]) for at in range(0, len(paths), count)]
 
-    def _fill(self, scorer: Scorer, parts: "list[tuple[_Path, float, float]]") -> None:
-        """Attribute parts of paths, as many at once as their points fit `max_batch`."""
-        unknown = [(path, at) for path, *ends in parts for at in ends if at not in path.scores]
-        unknown = list(dict.fromkeys(unknown))
+    def _score(self, scorer: Scorer, places: "list[tuple[_Path, float]]") -> None:
+        """Score paths at shares of their way, where that is not known."""
+        unknown = list(dict.fromkeys((path, at) for path, at in places if at not in path.scores))
         for start in range(0, len(unknown), self.max_batch):
             some = unknown[start : start + self.max_batch]
             with torch.no_grad():
                 scores = scorer(torch.stack([path.at(share) for path, share in some])).tolist()
             for (path, share), score in zip(some, scores, strict=True):
                 path.scores[share] = score
+
+    def _attribute(self, scorer: Scorer, parts: "list[tuple[_Path, float, float]]") -> None:
+        """Attribute parts of paths, as many at once as their points fit `max_batch`."""
         # One part is one of Captum's examples; its points are counted by internal_batch_size.
         at_once = max(1, self.max_batch // self.part_steps)
         method = CaptumIntegratedGradients(scorer, multiply_by_inputs=True)
@@ -72,7 +82,8 @@ class IntegratedGradients:
                 internal_batch_size=max(self.max_batch, len(some_parts)),
             )
             for (path, begin, end), colours in zip(some_parts, maps, strict=True):
-                path.add(begin, end, colours.sum(dim=0), self.part_steps)
+                path.parts[begin, end] = colours.sum(dim=0)
+                path.steps += self.part_steps
 
     def _mean(self, paths: "list[_Path]") -> Attribution:
         """The paths of one image as one; a sum of means adds up as its parts do."""
@@ -94,7 +105,6 @@ class _Path:
         self.image, self.baseline = image, baseline
         self.scores: dict[float, float] = {}  # at shares of the path
         self.parts: dict[tuple[float, float], Tensor] = {}  # float32 [H, W] each
-        self.errors: dict[tuple[float, float], float] = {}
         self.steps = 0
 
     def at(self, share: float) -> Tensor:
@@ -103,29 +113,33 @@ class _Path:
             return self.image if share else self.baseline
         return torch.lerp(self.baseline, self.image, share)
 
-    def add(self, begin: float, end: float, part: Tensor, steps: int) -> None:
-        difference = self.scores[end] - self.scores[begin]
-        self.parts[begin, end] = part
-        self.errors[begin, end] = part.double().sum().item() - difference
-        self.steps += steps
-
     @property
     def delta(self) -> float:
-        return sum(self.errors.values())
+        total = sum(part.double().sum().item() for part in self.parts.values())
+        return total - (self.scores[1.0] - self.scores[0.0])
+
+    @property
+    def allowed(self) -> float:
+        return TOLERANCE * max(abs(self.scores[1.0] - self.scores[0.0]), FLOOR)
+
+    def falls_short(self, part_steps: int, max_steps: int) -> bool:
+        """Whether the map does not add up, and another halving can be afforded."""
+        return self.steps + 2 * part_steps <= max_steps and abs(self.delta) > self.allowed
 
     def halved(self, part_steps: int, max_steps: int) -> list[tuple[float, float]]:
-        """Halves of the parts that are furthest off, to be added; none where the sum will do."""
-        allowed = TOLERANCE * max(abs(self.scores[1.0] - self.scores[0.0]), FLOOR)
+        """Halves of the parts that are furthest off, to be attributed anew."""
+        off = {
+            (begin, end): abs(part.double().sum().item() - self.scores[end] + self.scores[begin])
+            for (begin, end), part in self.parts.items()
+        }
+        worst = sorted(off, key=lambda part: -off[part])
+        # The others could not exceed what is allowed by themselves.
+        limit = max(off[worst[0]] / 4, self.allowed / len(worst))
         affordable = (max_steps - self.steps) // (2 * part_steps)
-        if abs(self.delta) <= allowed or affordable < 1:
-            return []
-        worst = sorted(self.errors, key=lambda part: -abs(self.errors[part]))
-        # Those that matter: without them, what is left could not exceed the tolerance by itself.
-        limit = max(abs(self.errors[worst[0]]) / 4, allowed / len(worst))
-        chosen = [part for part in worst if abs(self.errors[part]) >= limit][:affordable]
+        chosen = [part for part in worst if off[part] >= limit][:affordable]
         halves = []
         for begin, end in chosen:
-            del self.parts[begin, end], self.errors[begin, end]
+            del self.parts[begin, end]
             middle = (begin + end) / 2
             halves += [(begin, middle), (middle, end)]
         return halves
