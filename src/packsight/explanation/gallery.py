@@ -26,7 +26,7 @@ from packsight.files import replacing
 
 COLOURS = "PuOr_r"  # orange speaks for damaged, purple against; colour-blind people can tell them
 QUANTILE = 99.5  # of a panel's smoothed map, absolute: the end of its colour scale
-DENSITY = 6.0  # times what a uniform map has a pixel: the end of the scale of all overlays
+DENSITY = 3.0  # times what a uniform map has a pixel: the end of the scale of all overlays
 ZOOM = 2  # pixels of a panel's input for each that the model saw
 BOX, CROP = (0, 158, 115), (86, 180, 233)  # RGB
 BARS = {
