@@ -21,7 +21,7 @@ SMALL = {
         "trainer.max_epochs=1",
     ],
     "evaluate": [],
-    "explain": ["explainer.steps=4", "explainer.max_steps=4", "measured=4"],
+    "explain": ["explainer.steps=8", "explainer.max_steps=8", "measured=4"],
     "predict": ["overwrite=true", "explainer.max_steps=16"],
     "report": [],
 }

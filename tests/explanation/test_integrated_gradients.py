@@ -12,7 +12,8 @@ from packsight.explanation.integrated_gradients import IntegratedGradients
 
 
 def explain(network, images, baselines=None, **changes) -> list[Attribution]:
-    values = {"baselines": ["black"], "steps": 8, "max_steps": 400, "max_batch": 16} | changes
+    values = {"baselines": ["black"], "steps": 8, "part_steps": 4, "max_steps": 400}
+    values |= {"max_batch": 16, **changes}
     starts = torch.zeros_like(images)[:, None] if baselines is None else baselines
     scorer = Scorer(network)
     with exact(scorer.device):

@@ -41,6 +41,8 @@ def fold_batch_norm(network: nn.Module, images: Tensor) -> None:
     saved = {name: value.clone() for name, value in network.state_dict().items()}
     biased = [conv.bias is not None for conv, _ in pairs]
     for conv, norm in pairs:
+        assert norm.running_mean is not None
+        assert norm.running_var is not None
         weight, bias = fuse_conv_bn_weights(
             conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps,
             norm.weight, norm.bias,
@@ -60,4 +62,4 @@ def fold_batch_norm(network: nn.Module, images: Tensor) -> None:
 def _disable(norm: nn.BatchNorm2d) -> None:
     """Let a norm pass its input on; timm's keep their drop and activation."""
     drop, act = getattr(norm, "drop", nn.Identity()), getattr(norm, "act", nn.Identity())
-    norm.forward = lambda images: act(drop(images))  # type: ignore[method-assign]
+    norm.forward = lambda images: act(drop(images))  # type: ignore[method-assign, assignment]

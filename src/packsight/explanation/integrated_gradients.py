@@ -22,9 +22,9 @@ class IntegratedGradients:
 
     baselines: list[str]
     steps: int  # points on the path that every image gets
+    part_steps: int  # points of a part
     max_steps: int  # points that a map may cost, all halvings together
     max_batch: int  # points at once; more need more memory
-    part_steps: int = 4
 
     @property
     def title(self) -> str:

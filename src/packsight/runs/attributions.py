@@ -12,6 +12,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from packsight.data.cache import read_image
 from packsight.data.contact_sheet import contact_sheet
 from packsight.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
 from packsight.explanation.measures import pool_measures
@@ -215,7 +216,7 @@ def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         tiles, captions = [], []
         for image in shared:
             for name, files in columns.items():
-                tiles.append(cv2.imread(str(files[image]), cv2.IMREAD_COLOR_RGB))
+                tiles.append(read_image(files[image]))
                 captions.append(f"{image[:13]}  {name}")
         sheets[str(perspective)] = contact_sheet(tiles, captions, len(columns), tile_width=380)
     return sheets
@@ -235,7 +236,7 @@ def belt_sentences(looks: Looks) -> list[str]:
             continue
         numbers = (
             f"a share of {share:.2f} ({belt['low']:.2f}–{belt['high']:.2f}) of what speaks for "
-            f"damaged on damaged packages lies there, where the belt is {area:.2f} of the area"
+            f"damaged on damaged packages lies on it, where the belt is {area:.2f} of the area"
         )
         if belt["low"] > area:
             said = f"leans on the belt: {numbers}"
