@@ -19,7 +19,7 @@ from packsight.explanation.attribution import Explainer, Scorer, exact
 from packsight.models.backbone import Network
 
 CELLS = 28  # along the shorter side: regions are compared, not the speckle of pixels
-SHIFT = 4  # pixels, at most 1 % of what a package covers
+SHIFT = 4  # pixels of the input
 # Adebayo et al. (2018) and Alvarez-Melis and Jaakkola (2018) give the tests, but no limits. Ours:
 # a map of a scrambled model may keep less than half of the rank order, a shifted one more.
 LIMIT = 0.5
