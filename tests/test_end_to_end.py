@@ -90,7 +90,7 @@ def test_the_archives_alone_are_enough(elsewhere, sample, script):
     archives = ["run=models.zip", "data=data.zip"]
     assert script("evaluate", *archives, cwd=elsewhere) == 0
     assert len(list(elsewhere.glob("outputs/evaluations/**/metrics.json"))) == 2
-    explain = ["member=*/side/*", "per_outcome=1", "explainer.steps=4"]
+    explain = ["member=*/side/*", "per_outcome=1", "explainer.max_steps=16", "measured=4"]
     assert script("explain", *archives, *explain, cwd=elsewhere) == 0
     assert len(list(elsewhere.glob("outputs/explanations/**/contact_sheet.png"))) == 1
     assert script("predict", archives[0], f"source={sample}", "output=res", cwd=elsewhere) == 0
@@ -154,7 +154,7 @@ def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd)
         ("evaluate", ["run=models.zip", "data=models.zip"], "models.zip"),
         ("explain", ["run=models.zip"], "outputs/data"),
         ("explain", ["run=models.zip", "data=data.zip", "images=[123]"], "123"),
-        ("explain", ["run=models.zip", "data=data.zip", "explainer.baseline=pink"], "black"),
+        ("explain", ["run=models.zip", "data=data.zip", "explainer.baselines=[pink]"], "black"),
         ("predict", ["run=models.zip", "source=empty", "output=x"], "empty"),
         ("predict", ["run=data.zip", "source=data.zip", "output=x"], "no run"),
         ("predict", ["run=models.zip", "source=x", "output=x", "perspective=up"], "top or side"),
@@ -204,7 +204,10 @@ def test_a_pair_run_gives_every_package_a_verdict_and_marks_a_missing_image(
     table = pd.read_csv(run / "predictions.csv", dtype={"serial": str})
     assert table["serial"].is_unique
     assert set(table["cameras"]) == {"top+side"}
-    assert script("explain", f"run={run}", "per_outcome=1", "explainer.steps=2", cwd=workspace) == 0
+    assert (
+        script("explain", f"run={run}", "per_outcome=1", "explainer.max_steps=16", cwd=workspace)
+        == 0
+    )
     assert list((run / "explanations" / "panels").glob("*_pair.png"))
 
     photos = tmp_path / "photos"

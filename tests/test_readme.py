@@ -21,8 +21,8 @@ SMALL = {
         "trainer.max_epochs=1",
     ],
     "evaluate": [],
-    "explain": ["explainer.steps=4"],
-    "predict": ["overwrite=true"],
+    "explain": ["explainer.steps=8", "explainer.max_steps=8", "measured=4"],
+    "predict": ["overwrite=true", "explainer.max_steps=16"],
     "report": [],
     "benchmark": ["sections=[data]", "packages=16", "image_size=32", "repetitions=1"],
 }

@@ -33,7 +33,7 @@ class Rate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text(f"{speed:.0f} {task.fields['unit']}/s" if speed else "")
+        return Text(f"{speed:.3g} {task.fields['unit']}/s" if speed else "")
 
 
 @contextmanager

@@ -114,31 +114,41 @@ def evaluate(cfg: DictConfig) -> list[Path]:
 
 
 def explain(cfg: DictConfig) -> list[Path]:
-    """Where trained runs looked, on chosen images or a sample of each outcome."""
+    """Where trained runs looked: every image's map measured, and a gallery of each outcome."""
+    from hydra.utils import instantiate
+
     from packsight.data.manifest import Split
     from packsight.runs.saved import find_runs
 
     split = _choice(Split, "split", cfg.split)
     folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
-        from packsight.explanation.attribution import parse_baseline
-        from packsight.explanation.gallery import explain_images
+        from packsight.explanation.attribution import Scorer
+        from packsight.explanation.baselines import Baselines, parse_baselines
         from packsight.explanation.selection import select
+        from packsight.explanation.study import check_sanity, explain_images, tell
         from packsight.training.board import show_image
         from packsight.training.precision import choose_device
 
-        baseline = parse_baseline(cfg.explainer.baseline)
+        explainer = instantiate(cfg.explainer, _convert_="all")
+        parse_baselines(explainer.baselines)
         device = choose_device(cfg.device)
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False)
             data = _data_of(run, cfg)
             predictions = _predictions(run, data, [split], cfg.device)[split]
-            chosen = select(predictions, split, cfg.per_outcome, [*map(str, cfg.images)])
+            images = [*map(str, cfg.images)]
+            chosen = select(predictions, split, cfg.per_outcome, images, cfg.measured)
             folder = _output(run, cfg, "explanations")
             network = run.load_network().to(device)
-            explain_images(network, data, chosen, baseline, cfg.explainer, folder)
+            baselines = Baselines(data, explainer.baselines)
+            pooled = explain_images(Scorer(network), data, chosen, explainer, baselines, folder)
+            tell(pooled)
+            if cfg.sanity:
+                check_sanity(network, data, chosen, explainer, baselines, cfg.sanity, folder)
             if folder.parent == run.folder:
-                show_image(run.folder, "explanations", folder / "contact_sheet.png")
+                for picture in [folder / "contact_sheet.png", *(folder / "panels").iterdir()]:
+                    show_image(run.folder, f"explanations/{picture.stem}", picture)
             console.print(f"maps: [cyan]{folder}[/]")
             folders.append(folder)
     return folders
@@ -163,7 +173,7 @@ def report(cfg: DictConfig) -> Path:
     from packsight.runs.report import write_report
     from packsight.runs.sweep import pack_models, tell_results
 
-    page = write_report(experiment, *tell_results(experiment))
+    page = write_report(experiment, *tell_results(experiment, cfg.max_belt_share))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
     console.print(f"report: [cyan]{page}[/]")

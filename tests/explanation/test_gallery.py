@@ -1,4 +1,4 @@
-"""The gallery: panels, the contact sheet and the table of a few attributions."""
+"""The gallery: panels, overlays and the contact sheet of a few attributions."""
 
 from pathlib import Path
 
@@ -7,23 +7,23 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from omegaconf import OmegaConf
-from torch import nn
 
-from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import COLUMNS, Box, Split
-from packsight.explanation.attribution import Attribution, Baseline
+from packsight.data.crop import Window
+from packsight.data.manifest import Box
+from packsight.explanation.attribution import Attribution
 from packsight.explanation.gallery import (
     Explained,
-    explain_images,
+    View,
+    attribution_rows,
     overlay,
     panel,
     sheet,
     write_gallery,
-)  # fmt: skip
+    write_overlay,
+)
 
-METHOD = "Integrated Gradients, black baseline, 50 steps"
+METHOD = "Integrated Gradients, black baseline"
+CROP = Window(80, 45, 80, 45)
 
 
 def _explained(
@@ -31,10 +31,11 @@ def _explained(
     outcome: str = "hit",
     boxes: tuple[Box, ...] = (),
     delta: float = 0.0,
+    cameras: int = 1,
 ) -> Explained:
-    """A grey frame; the left half of its map speaks against damaged, the right half for it."""
-    values = torch.full((32, 32), -0.01)
-    values[:, 16:] = 0.01
+    """A grey frame, cropped to its middle; the crop's right half speaks for damaged."""
+    values = torch.full((32, 56), -0.01)
+    values[:, 28:] = 0.01
     row = {
         "serial": serial,
         "perspective": "side",
@@ -45,123 +46,88 @@ def _explained(
         "path": f"images/{serial}.png",
         "outcome": outcome,
     }
-    image = np.full((90, 160, 3), 128, np.uint8)
-    return Explained(image, boxes, row, Attribution(values, 2.0, 1.0, delta))
+    view = View(np.full((90, 160, 3), 128, np.uint8), CROP, boxes)
+    measures = {"belt_share": 0.25, "belt_area": 0.5}
+    attribution = Attribution(values, 2.0, 1.0, delta, 16)
+    return Explained([view] * cameras, row, attribution, measures)
 
 
-def _pixels(item: Explained) -> np.ndarray:
-    canvas = FigureCanvasAgg(panel(item, METHOD))
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].astype(int)
+def _overlay(item: Explained) -> np.ndarray:
+    return overlay(item, item.density(), 1.0).astype(int)
 
 
-def test_the_map_and_the_overlay_have_the_shape_of_the_full_frame() -> None:
-    item = _explained()
-    assert item.map().shape == (90, 160)
-    assert overlay(item).shape == (90, 160, 3)
-    assert overlay(item).dtype == np.uint8
+def test_the_overlay_shows_the_map_where_the_crop_is_in_the_frame():
+    picture = _overlay(_explained())
+    assert picture.shape == (90, 160, 3)
+    for_damaged, against, outside = picture[45, 105], picture[45, 55], picture[45, 10]
+    assert for_damaged[0] > for_damaged[2] + 40  # orange
+    assert against[2] > against[1] + 40  # purple
+    assert (outside == 128).all()
 
 
-def test_signs_have_colours_that_are_orange_for_damaged_and_purple_against() -> None:
-    picture = overlay(_explained()).astype(int)
-    for_damaged, against = picture[45, 150], picture[45, 10]
-    assert for_damaged[0] > for_damaged[2] + 40
-    assert against[2] > against[1] + 40
+def test_a_pair_has_a_frame_for_each_camera():
+    picture = _overlay(_explained(cameras=2))
+    assert picture.shape == (90, 320, 3)
+    # The left camera's half speaks against, the right one's for damaged.
+    assert picture[45, 80][2] > picture[45, 80][1] + 40
+    assert picture[45, 240][0] > picture[45, 240][2] + 40
+    assert _explained(cameras=2).input().shape == (64, 112, 3)
 
 
-def test_a_map_of_zeros_leaves_the_image_grey() -> None:
+def test_a_map_of_zeros_leaves_the_frame_grey():
     item = _explained()
     item.attribution.map.zero_()
-    assert (overlay(item) == 128).all()
+    assert (_overlay(item)[40:50, 45:115] == 128).all()
 
 
-def test_a_panel_names_the_image_the_prediction_the_method_and_the_delta() -> None:
-    figure = panel(_explained(delta=0.02), METHOD)
+def test_crop_and_boxes_are_drawn():
+    plain, boxed = _overlay(_explained()), _overlay(_explained(boxes=((5, 5, 30, 60),)))
+    assert (plain[45, 40] != 128).any()  # the crop's left edge
+    assert (plain[30, 5] == 128).all()
+    assert boxed[30, 5].tolist() == [0, 158, 115]
+
+
+def test_a_panel_tells_the_prediction_the_method_the_delta_and_the_shares():
+    figure = panel(_explained(delta=0.002), METHOD)
     title = figure.get_suptitle()
-    for part in ("0000000000017", "side", "hit", "damaged", "0.88", METHOD, "2.0%"):
+    for part in ("0000000000017", "side", "hit", "0.88", METHOD, "0.2%", "belt 0.25 of area 0.50"):
         assert part in title
+    scale = figure.axes[-1].get_ylabel()
+    assert "±1.0e-02" in scale  # one for both pictures, written out
 
 
-@pytest.mark.parametrize(("delta", "marked"), [(0.049, False), (-0.2, True)])
-def test_a_map_that_does_not_add_up_is_marked(delta: float, marked: bool) -> None:
-    title = panel(_explained(delta=delta), METHOD).get_suptitle()
-    assert ("not converged" in title) is marked
+@pytest.mark.parametrize(("delta", "marked"), [(0.0099, False), (-0.02, True)])
+def test_a_map_that_does_not_add_up_is_marked(delta, marked):
+    assert ("NOT CONVERGED" in panel(_explained(delta=delta), METHOD).get_suptitle()) is marked
 
 
-def test_a_box_is_drawn_and_changes_the_picture() -> None:
-    without, boxed = _pixels(_explained()), _pixels(_explained(boxes=((40, 20, 100, 70),)))
-    assert without.shape == boxed.shape
-    green = (boxed[..., 1] > boxed[..., 0] + 80) & (without[..., 1] <= without[..., 0] + 80)
-    assert green.sum() > 200
+def test_a_method_that_promises_no_sum_is_not_marked():
+    title = panel(_explained(delta=float("nan")), "Grad-CAM").get_suptitle()
+    assert "CONVERGED" not in title
+    assert "delta" not in title
 
 
-def test_the_sheet_marks_boxes_and_tells_outcomes_apart() -> None:
+def test_the_sheet_tells_outcomes_apart():
     plain = sheet([_explained(), _explained()])
-    assert (sheet([_explained(boxes=((40, 20, 100, 70),)), _explained()]) != plain).any()
     assert (sheet([_explained(outcome="miss"), _explained()]) != plain).any()
 
 
-def test_the_gallery_has_a_panel_per_image_a_sheet_and_a_table(tmp_path: Path) -> None:
+def test_what_is_written(tmp_path: Path):
     items = [_explained(delta=0.1), _explained(serial="0000000000024", outcome="miss")]
     write_gallery(tmp_path, items, METHOD)
+    write_overlay(tmp_path, items[0])
     names = sorted(file.name for file in (tmp_path / "panels").iterdir())
     assert names == ["0000000000017_side.png", "0000000000024_side.png"]
-    for file in [*(tmp_path / "panels").iterdir(), tmp_path / "contact_sheet.png"]:
+    for file in [*tmp_path.rglob("*.png"), tmp_path / "overlays" / "0000000000017_side.jpg"]:
         image = cv2.imread(str(file))
         assert image is not None
         assert image.std() > 5
-    table = pd.read_csv(tmp_path / "attributions.csv", dtype={"serial": str})
-    assert list(table["serial"]) == ["0000000000017", "0000000000024"]
-    assert table["outcome"].tolist() == ["hit", "miss"]
-    assert table["score"].tolist() == [2.0, 2.0]
-    assert table["delta"].tolist() == [0.1, 0.0]
+
+
+def test_the_table_has_predictions_convergence_and_measures():
+    table = attribution_rows([_explained(delta=0.1), _explained()], METHOD)
+    assert isinstance(table, pd.DataFrame)
     assert table["relative_delta"].tolist() == pytest.approx([0.1, 0.0])
-    assert {"label", "probability", "predicted", "method", "baseline_score", "path"} <= set(table)
-
-
-class RightHalf(nn.Module):
-    """Speaks for damaged as far as the right half of its input, the side image, is bright."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.tensor([0.0, 1.0]))
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        half = images.shape[3] // 2
-        return images[..., half:].mean((1, 2, 3))[:, None] * self.weight
-
-
-def test_a_pair_shows_both_images_their_boxes_and_one_map(
-    tmp_path: Path, config, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = []
-    for serial, camera, level in (("1", "top", 60), ("1", "side", 180), ("2", "side", 120)):
-        path = f"{serial}_{camera}.png"
-        cv2.imwrite(str(tmp_path / path), np.full((64, 96, 3), level, np.uint8))
-        row = {"serial": serial, "perspective": camera, "path": path, "sha256": path,
-               "label": "damaged", "width": 96, "height": 64, "split": "test",
-               "damage_boxes": "10 20 50 40"}  # fmt: skip
-        rows.append(dict.fromkeys(COLUMNS, "") | row)
-    cfg = config("train", "perspective=pair", "crop=none")
-    data = PackageDataModule(tmp_path, pd.DataFrame(rows), cfg, (32, 48), tmp_path / "cache")
-    written: list[Explained] = []
-    monkeypatch.setattr(
-        "packsight.explanation.gallery.write_gallery", lambda _, items, name: written.extend(items)
-    )
-    explainer = OmegaConf.create({"steps": 4, "internal_batch_size": 4})
-    chosen = data.rows(Split.TEST)
-    explain_images(RightHalf(), data, chosen, Baseline.BLACK, explainer, tmp_path / "gallery")
-
-    both, side = written
-    assert (both.name, side.name) == ("1_pair", "2_pair")
-    assert both.image.shape == (64, 192, 3)
-    assert (both.image[:, :96] == 60).all()
-    assert (both.image[:, 96:] == 180).all()
-    assert both.boxes == [(10, 20, 50, 40), (106, 20, 146, 40)]
-    assert (side.image[:, :96] == 0).all()
-    assert (side.image[:, 96:] == 120).all()
-    assert side.boxes == [(106, 20, 146, 40)]
-    for item, brightness in ((both, 180 / 255), (side, 120 / 255)):
-        assert item.attribution.map.shape == (32, 96)
-        assert (item.attribution.map[:, :48] == 0).all()
-        assert item.attribution.map[:, 48:].sum().item() == pytest.approx(brightness, abs=1e-4)
+    assert table["converged"].tolist() == [False, True]
+    assert table["belt_share"].tolist() == [0.25, 0.25]
+    assert {"label", "probability", "method", "steps", "path", "outcome"} <= set(table)

@@ -46,6 +46,8 @@ def test_outcome(label: str, predicted: str, expected: Outcome) -> None:
 
 def test_the_most_confident_of_each_outcome_and_perspective() -> None:
     found = select(PREDICTIONS, "test", per_outcome=1)
+    assert len(found) == 10  # all of the split are measured
+    found = found[found["shown"]]
     assert list(zip(found["outcome"], found["perspective"], found["serial"], strict=True)) == [
         ("hit", "side", "002"),
         ("hit", "top", "003"),
@@ -68,6 +70,16 @@ def test_the_order_of_the_predictions_does_not_matter() -> None:
     pd.testing.assert_frame_equal(found, select(tied[::-1], "test", per_outcome=2))
 
 
+def test_the_measured_are_the_same_for_every_model_and_hold_both_labels():
+    other = PREDICTIONS.assign(probability=0.7, predicted="damaged")
+    one, two = (select(table, "test", 1, measured=4) for table in (PREDICTIONS, other))
+    key = ["serial", "perspective"]
+    assert 2 <= len(one) <= 4
+    assert set(one["label"]) == {"damaged", "intact"}
+    same = [table.sort_values(key)[[*key, "compared"]].to_numpy().tolist() for table in (one, two)]
+    assert same[0] == same[1]
+
+
 def test_a_serial_means_all_its_images_and_a_name_means_one() -> None:
     found = select(PREDICTIONS, "test", 1, ["003", "005_side"])
     assert list(found["serial"] + "_" + found["perspective"]) == ["003_side", "003_top", "005_side"]
@@ -80,7 +92,9 @@ def test_a_named_image_is_found_in_any_split() -> None:
 
 def test_the_columns_are_those_of_the_predictions_and_the_outcome() -> None:
     found = select(PREDICTIONS, "test", 2)
-    assert list(found.columns) == [*PREDICTIONS.columns, "outcome"]
+    assert list(found.columns) == [
+        *PREDICTIONS.columns, "outcome", "compared", "shown",
+    ]  # fmt: skip
 
 
 def test_an_unknown_image_is_refused_with_close_ones() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from packsight.console import console
@@ -14,9 +15,12 @@ from packsight.data.archive import as_folder
 from packsight.data.layout import IMAGE_SUFFIXES, source_files
 from packsight.data.manifest import Perspective
 from packsight.deployment.frames import score, words
+from packsight.deployment.locate import COLUMNS as LOCATED
+from packsight.deployment.locate import check_explainer, locate
 from packsight.deployment.predictor import Predictor, best_pair, best_runs
 from packsight.errors import UserError
 from packsight.evaluation.verdicts import add_verdicts, by_package
+from packsight.explanation.attribution import Explainer
 from packsight.files import replacing
 from packsight.models.fusion import LateFusion, parse_fusion
 from packsight.runs.saved import Run
@@ -42,6 +46,9 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
     if cfg.perspective.name not in (None, *Perspective):
         raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
     fusion = parse_fusion(cfg.fusion)
+    explainer = instantiate(cfg.explainer, _convert_="all") if cfg.locate else None
+    if explainer is not None:
+        check_explainer(explainer)
     pair, chosen = best_pair(runs), best_runs(runs)
     # Before the images, so that a fusion that cannot be fitted is told at once.
     top, side = map(chosen.get, Perspective)
@@ -64,7 +71,7 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
             rows = wanted.index[wanted["perspective"] == camera]
             if len(rows):
                 inputs = [{camera: row} for row in rows]
-                scores = _score(run, camera, root, wanted, inputs, cfg)
+                scores = _score(run, camera, root, wanted, inputs, cfg, explainer)
                 wanted.loc[rows, "probability"] = scores
                 wanted.loc[rows, "predicted"] = words(scores)
         found = None
@@ -72,12 +79,12 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
             again = named(wanted).duplicated(["serial", "perspective"])
             wanted.loc[again[again].index, "error"] = "another image of this package and camera"
             found = packages_of(wanted)
-            scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg)
+            scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg, explainer)
             found = found.assign(probability=scores, predicted=words(scores)).dropna()
             found["cameras"] = cameras_read(found["serial"], wanted)
         elif fused is not None:
             found = verdicts(wanted, fused)
-    _write(wanted[COLUMNS], output / "predictions.csv")
+    _write(wanted[COLUMNS + (LOCATED if cfg.locate else [])], output / "predictions.csv")
     left_out = len(table) - len(wanted)
     unreadable = int(wanted["error"].ne("").sum())
     lost = int(wanted["crop"].eq("frame").sum())
@@ -114,7 +121,7 @@ def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> p
             }
         )
     empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
-    return pd.DataFrame(rows).assign(**empty, crop="", error="")
+    return pd.DataFrame(rows).assign(**empty, crop="", error="", region="", region_score=np.nan)
 
 
 def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
@@ -147,9 +154,14 @@ def _score(
     table: pd.DataFrame,
     inputs: Sequence[dict[str, int]],
     cfg: DictConfig,
+    explainer: Explainer | None,
 ) -> np.ndarray:
     console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
-    return score(Predictor(run, cfg.device), root, table, inputs, cfg.batch_size)
+    predictor = Predictor(run, cfg.device)
+    scores = score(predictor, root, table, inputs, cfg.batch_size)
+    if explainer is not None:
+        locate(predictor, explainer, root, table, inputs, scores)
+    return scores
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from packsight.data.crop import frame_window, package_window
+from packsight.data.crop import Window, frame_window, package_window
 from packsight.data.manifest import Perspective
 from packsight.data.pair import PAIR
 from packsight.errors import UserError
@@ -31,20 +31,26 @@ class Predictor:
     def look(self, frame: np.ndarray, camera: str) -> tuple[np.ndarray, str]:
         """What the model gets of an RGB uint8 frame [H, W, 3], and how it was cropped.
 
-        none, auto, or frame where the package was not found and the whole frame is used. Given
-        boxes are not known for new images, so a run with crop=boxes locates its packages too.
+        none, auto, or frame where the package was not found and the whole frame is used.
+        """
+        window, crop = self.window(frame, camera)
+        return window.cut(frame, self.size), crop
+
+    def window(self, frame: np.ndarray, camera: str) -> tuple[Window, str]:
+        """The part of a frame that the model gets, and how it was found, as `look` tells it.
+
+        Given boxes are not known for new images, so a run with crop=boxes locates its packages too.
         """
         shape = frame.shape[:2]
         crop = self.config.crop
         if crop.name == "none":
-            return frame_window(shape).cut(frame, self.size), "none"
+            return frame_window(shape), "none"
         place = self.belts[camera].locate(frame) if camera in self.belts else None
         if place is None:
-            return frame_window(shape).cut(frame, self.size), "frame"
+            return frame_window(shape), "frame"
         turned = crop.name == "auto" and camera in crop.upright
         upright = place.upright if turned else None
-        window = package_window(place.box, upright, shape, crop, self.size)
-        return window.cut(frame, self.size), "auto"
+        return package_window(place.box, upright, shape, crop, self.size), "auto"
 
     def compose(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's input from {camera: image}: the image, or a pair side by side."""

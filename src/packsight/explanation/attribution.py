@@ -1,120 +1,107 @@
-"""What each pixel added to the score of damaged."""
+"""What is explained, the difference of two logits, and what an explanation of an image holds."""
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import Protocol
 
+import numpy as np
 import torch
-from captum.attr import IntegratedGradients
 from torch import Tensor, nn
-from torchvision.transforms.v2.functional import gaussian_blur
 
-from packsight.console import track
-from packsight.errors import UserError
+from packsight.explanation.fusing import fold_batch_norm
+from packsight.models.backbone import Network
 
 FLOOR = 1.0  # logits: where two scores are closer, the delta is a share of this
-BLUR_SHARE = 0.08  # of the shorter side: the standard deviation of the blurred baseline
-
-
-class Baseline(StrEnum):
-    """The image without information that another one is compared with."""
-
-    BLACK = "black"
-    MEAN = "mean"  # the image's own mean colour everywhere
-    BLUR = "blur"  # the image without its details
+TOLERANCE = 0.01  # of the score difference: a convergence delta up to here is taken for none
+SEED = 0  # of what a method draws
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """One image's map and what it should add up to."""
+    """One image's map and what it should add up to; nan where a method promises no sum."""
 
     map: Tensor  # float32 [H, W], summed over colours; positive speaks for damaged
     score: float  # logit of damaged minus logit of intact
-    baseline_score: float
-    delta: float  # sum of the map minus the difference of the two scores
+    baseline_score: float = float("nan")  # the mean of the baselines'
+    delta: float = float("nan")  # sum of the map minus the difference of the two scores
+    steps: int = 0  # gradients, or evaluations, that the map is made of
 
     @property
     def relative_delta(self) -> float:
         """The convergence delta as a share of the score difference (at least `FLOOR`)."""
         return abs(self.delta) / max(abs(self.score - self.baseline_score), FLOOR)
 
-
-def parse_baseline(name: str) -> Baseline:
-    """Raises UserError for an unknown name."""
-    if name not in list(Baseline):
-        raise UserError(f"explainer.baseline={name} is unknown; use {', '.join(Baseline)}.")
-    return Baseline(name)
+    @property
+    def converged(self) -> bool:
+        """Whether the map adds up, or need not."""
+        return not self.relative_delta > TOLERANCE
 
 
-def baseline_image(image: Tensor, baseline: Baseline) -> Tensor:
-    """The baseline of an image [1, 3, H, W], float in 0..1."""
-    if baseline is Baseline.BLACK:
-        return torch.zeros_like(image)
-    if baseline is Baseline.MEAN:
-        return image.mean(dim=(2, 3), keepdim=True).expand_as(image)
-    height, width = image.shape[2:]
-    sigma = BLUR_SHARE * min(height, width)
-    largest = 2 * ((min(height, width) - 1) // 2) - 1  # the reflected border must fit the image
-    return gaussian_blur(image, kernel_size=min(2 * round(2 * sigma) + 1, largest), sigma=sigma)
+class Scorer(nn.Module):
+    """A network's score of damaged, on an fp32 copy in evaluation mode that learns nothing."""
 
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        explained = copy.deepcopy(network).float().eval().requires_grad_(False)
+        self.network = explained.to(memory_format=torch.channels_last)
+        self.device = next(network.parameters()).device
+        self.folded = False  # batch normalisation, at the first image
 
-def integrated_gradients(
-    network: nn.Module,
-    images: Tensor,
-    baseline: Baseline,
-    steps: int,
-    internal_batch_size: int,
-) -> list[Attribution]:
-    """Integrated Gradients (Sundararajan et al. 2017) of images [N, 3, H, W], float in 0..1.
-
-    The network returns logits [B, 2]; an fp32 copy of it runs, in evaluation mode. `steps` points
-    on the path from the baseline are evaluated `internal_batch_size` at a time.
-    """
-
-    device = next(network.parameters(), images).device
-    explained = copy.deepcopy(network).float().eval().requires_grad_(False)
-    explained = explained.to(memory_format=torch.channels_last)
-
-    def score(batch: Tensor) -> Tensor:
-        logits = explained(batch.contiguous(memory_format=torch.channels_last))
+    def forward(self, images: Tensor) -> Tensor:
+        """Logit of damaged minus logit of intact [B], of images [B, 3, H, W], float in 0..1."""
+        if not self.folded:
+            self.folded = True
+            with exact(self.device):
+                fold_batch_norm(self.network, images[:1].detach())
+        logits = self.network(images.contiguous(memory_format=torch.channels_last))
         return logits[:, 1] - logits[:, 0]
 
-    found = []
-    with _full_precision(device):
-        for image in track(images.float().to(device).split(1), "explain", total=len(images)):
-            reference = baseline_image(image, baseline)
-            attributions, delta = IntegratedGradients(score, multiply_by_inputs=True).attribute(
-                image,
-                baselines=reference,
-                n_steps=steps,
-                internal_batch_size=internal_batch_size,
-                return_convergence_delta=True,
-            )
-            with torch.no_grad():
-                scores = score(torch.cat([image, reference]))
-            found.append(
-                Attribution(
-                    attributions[0].sum(dim=0).float().cpu(),
-                    scores[0].item(),
-                    scores[1].item(),
-                    delta.item(),
-                )
-            )
-    return found
+    @torch.no_grad()
+    def scores(self, images: Tensor, max_batch: int) -> Tensor:
+        """Scores [N] without gradients, `max_batch` images at a time."""
+        return torch.cat([self(part) for part in images.split(max_batch)])
+
+
+class Explainer(Protocol):
+    """A method of the config group `explainer`."""
+
+    max_batch: int
+
+    @property
+    def baselines(self) -> Sequence[str]:
+        """Names of `Baseline`."""
+
+    @property
+    def title(self) -> str:
+        """The method and what it was asked for, in a few words."""
+
+    def explain(self, scorer: Scorer, images: Tensor, baselines: Tensor) -> list[Attribution]:
+        """Attributions of images [B, 3, H, W] under baselines [B, K, 3, H, W], float in 0..1."""
+
+
+def images_at_once(explainer: Explainer) -> int:
+    """Images that share the batches of a method, so that small ones fill a large memory."""
+    return max(1, explainer.max_batch // 16)
 
 
 @contextmanager
-def _full_precision(device: torch.device) -> Iterator[None]:
-    """No autocast, no TF32, and the same convolution algorithm every time."""
+def exact(device: torch.device) -> Iterator[None]:
+    """No autocast, no TF32, the same convolution algorithm and the same draws every time."""
     matmul = torch.get_float32_matmul_precision()
+    drawn = np.random.get_state()  # Captum draws from it
     torch.set_float32_matmul_precision("highest")
+    devices = [device] if device.type == "cuda" else []
     try:
         with (
+            torch.random.fork_rng(devices),
             torch.autocast(device.type, enabled=False),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
         ):
+            torch.manual_seed(SEED)
+            np.random.seed(SEED)
             yield
     finally:
         torch.set_float32_matmul_precision(matmul)
+        np.random.set_state(drawn)

@@ -1,6 +1,7 @@
 """Which images to explain: named ones, or a sample of each outcome."""
 
 import difflib
+import hashlib
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -10,6 +11,7 @@ from packsight.data.manifest import LABELS
 from packsight.errors import UserError
 
 _INTACT, _DAMAGED = LABELS
+COMPARED = 3  # packages of each label that stand beside those of other models
 
 
 class Outcome(StrEnum):
@@ -27,14 +29,20 @@ def outcome(label: str, predicted: str) -> Outcome:
 
 
 def select(
-    predictions: pd.DataFrame, split: str, per_outcome: int, images: Sequence[str] = ()
+    predictions: pd.DataFrame,
+    split: str,
+    per_outcome: int,
+    images: Sequence[str] = (),
+    measured: int | None = None,
 ) -> pd.DataFrame:
     """Rows of predictions.csv to explain, with a column `outcome`, sorted by outcome and camera.
 
-    `images` (serials, or `<serial>_<perspective>`) are taken from any split. Without them, each
-    outcome and perspective of `split` gives up to `per_outcome` images, the most confident ones:
-    the clearest hits and passes, and the worst mistakes. Raises UserError for an image without a
-    prediction, and where nothing is left to explain.
+    `images` (serials, or `<serial>_<perspective>`) are taken from any split, and all are shown.
+    Without them, `measured` images of `split` (all where it is None) by a draw that is the same
+    for every model of the same data; of each outcome and perspective up to `per_outcome` are
+    `shown`, the most confident ones: the clearest hits and passes, and the worst mistakes. Some of
+    the draw are `compared` with other models, whatever the outcome. Raises UserError for an image
+    without a prediction, and where nothing is left to explain.
     """
     table = predictions.assign(
         outcome=[
@@ -50,16 +58,29 @@ def select(
         ["outcome", "perspective", "confidence", "serial"], ascending=[True, True, False, True]
     ).drop(columns="confidence")
     if images:
-        table = table[_named(table, images)]
+        table = table[_named(table, images)].assign(shown=True, compared=False)
     else:
         table = table[table["split"] == split]
-        table = table.groupby(["outcome", "perspective"], observed=True).head(per_outcome)
-    if table.empty:
+        order = _drawn(table)
+        within = order.groupby([table["label"], table["perspective"]]).rank()
+        table = table.assign(compared=within <= COMPARED)
+        if measured is not None:
+            table = table[order.rank() <= measured]
+        place = table.groupby(["outcome", "perspective"], observed=True).cumcount()
+        table["shown"] = place < per_outcome
+    if not table.get("shown", pd.Series(dtype=bool)).any():
         raise UserError(
             f"split={split} with per_outcome={per_outcome} leaves no image to explain; "
             f"the predictions have {', '.join(sorted(predictions['split'].unique()))}."
         )
     return table.astype({"outcome": str}).reset_index(drop=True)
+
+
+def _drawn(table: pd.DataFrame) -> pd.Series:
+    """A number for each row, that of its package alone: labels take turns, so that any first rows
+    hold both."""
+    hashed = table["serial"].map(lambda serial: hashlib.sha256(serial.encode()).hexdigest())
+    return hashed.groupby([table["label"], table["perspective"]]).rank()
 
 
 def _named(table: pd.DataFrame, images: Sequence[str]) -> pd.Series:

@@ -24,17 +24,20 @@ TESTED = (
 )  # fmt: skip
 
 
-def collect(experiment: Path) -> pd.DataFrame:
+def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
     """One row per run, done or not, ranked within perspective by the run's monitored metric.
 
     Validation decides the rank, because choosing by test would leave no honest test. Test results
     are those of all images; test_accuracy_top and test_accuracy_side are filled for runs on both
-    cameras. Only runs that are done have results. Raises UserError if there is no run.
+    cameras. Only runs that are done have results. `leans_on_belt` marks those of which `explain`
+    measured a belt share above `max_belt_share`. Raises UserError if there is no run.
     """
     folders = run_folders(experiment)
     frame = pd.DataFrame([_row(folder, experiment) for folder in folders])
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
+    limit = float("inf") if max_belt_share is None else max_belt_share
+    frame["leans_on_belt"] = frame["belt_share"].astype(float) > limit
     # The lower the better, so that one direction serves every monitor.
     cost = frame["monitor_value"].astype(float) * frame.pop("sign")
     ranks = cost.groupby([frame[key] for key in COMPARABLE], dropna=False).rank(method="min")
@@ -54,9 +57,9 @@ def run_folders(experiment: Path) -> list[Path]:
     return folders
 
 
-def write_leaderboard(experiment: Path) -> pd.DataFrame:
+def write_leaderboard(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
     """Collect an experiment's runs and write them to its leaderboard.csv."""
-    frame = collect(experiment)
+    frame = collect(experiment, max_belt_share)
     with replacing(experiment / "leaderboard.csv") as temporary:
         frame.to_csv(temporary, index=False)
     return frame
@@ -88,7 +91,7 @@ def leaderboard_table(frame: pd.DataFrame) -> Table:
             table.add_row(
                 escape(text(perspective)),
                 text(run["rank"]),
-                escape(text(run["backbone"])),
+                escape(text(run["backbone"])) + _warning(run),
                 *(escape(text(run[name])) for name in differing),
                 number(run["monitor_value"], 3),
                 _interval(run) if finished else escape(text(run["state"])),
@@ -118,6 +121,10 @@ def text(value: Any) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     return "" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _warning(run: pd.Series) -> str:
+    return f" [red]! belt {run['belt_share']:.2f}[/]" if run["leans_on_belt"] else ""
 
 
 def _interval(run: pd.Series) -> str:
@@ -167,9 +174,19 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
         },
         "best_epoch": _best_epoch(folder / "history.csv", monitor, mode),
         "seconds": status.get("seconds"),
+        "belt_share": _belt_share(folder / "explanations" / "measures.csv"),
         "error": (status.get("error") or "").strip().partition("\n")[0],
         "folder": folder.relative_to(experiment).as_posix(),
     }
+
+
+def _belt_share(file: Path) -> float | None:
+    """The share of what speaks for damaged that lies on the belt, of damaged packages."""
+    if not file.is_file():
+        return None
+    rows = pd.read_csv(file)
+    found = rows[(rows["outcome"] == "damaged") & (rows["measure"] == "belt_share")]["mean"]
+    return float(found.iloc[0]) if len(found) else None
 
 
 def _best_epoch(file: Path, monitor: str | None, mode: str | None) -> int | None:

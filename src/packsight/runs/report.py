@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,7 +22,16 @@ from packsight.evaluation.figures import (
     roc_pr_figure,
     score_figure,
 )
+from packsight.explanation.gallery import DENSITY
 from packsight.files import replacing
+from packsight.runs.attributions import (
+    CAPTION,
+    COMPARED,
+    Looks,
+    belt_sentences,
+    looks_cells,
+    looks_figure,
+)
 from packsight.runs.findings import findings
 from packsight.runs.leaderboard import number, read_history, text, varying
 from packsight.runs.pooled import Pooled, read_predictions, shown
@@ -42,10 +52,13 @@ class RunView:
     roc_pr: str | None
     scores: str | None
     sheet: str | None
+    panels: list[str]
 
 
-def write_report(experiment: Path, frame: pd.DataFrame, pooled: Pooled) -> Path:
-    """Write an experiment's report.html from its leaderboard and its pooled runs."""
+def write_report(
+    experiment: Path, frame: pd.DataFrame, pooled: Pooled, looks: Looks | None = None
+) -> Path:
+    """Write an experiment's report.html from its leaderboard, pooled runs and explanations."""
     differing = varying(frame)
     runs = [
         _view(experiment, row, differing)
@@ -69,10 +82,12 @@ def write_report(experiment: Path, frame: pd.DataFrame, pooled: Pooled) -> Path:
         counts=frame["state"].value_counts().sort_index().to_dict(),
         data=sorted(frame["data"].dropna().unique()),
         packages=int(rows["packages"].max()) if len(rows) else 0,
-        findings=findings(pooled.rows),
+        findings=[*findings(pooled.rows), *(belt_sentences(looks) if looks else [])],
+        looks=_looks_view(experiment, looks) if looks and len(looks.rows) else None,
         pooled=pooled_rows,
         pooled_differing=varying(rows),
         differing=differing,
+        density=DENSITY,
         monitors=[name.removeprefix("val/") for name in frame["monitor"].dropna().unique()],
         # The left end of the interval bars: tenths, with room for every interval.
         floor=math.floor(min([*lows, 0.5]) * 10) / 10,
@@ -82,6 +97,20 @@ def write_report(experiment: Path, frame: pd.DataFrame, pooled: Pooled) -> Path:
     with replacing(file) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return file
+
+
+def _looks_view(experiment: Path, looks: Looks) -> dict[str, Any]:
+    """What the page shows of the comparison of attributions."""
+    sheets = sorted(experiment.glob("attributions_*.png"))
+    return {
+        "columns": ["camera", "model", *(name for *_, name in COMPARED)],
+        "rows": looks_cells(looks),
+        "caption": CAPTION,
+        "methods": sorted(looks.rows["method"].unique()),
+        "sanity": looks.sanity,
+        "figure": _svg(looks_figure(looks)),
+        "sheets": {file.stem.removeprefix("attributions_"): _jpeg(file) for file in sheets},
+    }
 
 
 def _view(experiment: Path, row: pd.Series, differing: list[str]) -> RunView:
@@ -106,7 +135,19 @@ def _view(experiment: Path, row: pd.Series, differing: list[str]) -> RunView:
         roc_pr=picture(roc_pr_figure, test),
         scores=picture(score_figure, test),
         sheet=_jpeg(folder / "explanations" / "contact_sheet.png"),
+        panels=_panels(folder / "explanations"),
     )
+
+
+def _panels(folder: Path) -> list[str]:
+    """The first panel of each outcome, as pictures."""
+    if not (folder / "attributions.csv").is_file():
+        return []
+    table = pd.read_csv(folder / "attributions.csv", dtype=str)
+    names = table["serial"] + "_" + table["perspective"]
+    shown = table[[(folder / "panels" / f"{name}.png").is_file() for name in names]]
+    first = names[shown.drop_duplicates("outcome").index]
+    return [*filter(None, (_jpeg(folder / "panels" / f"{name}.png") for name in first))]
 
 
 def _svg(figure: Figure) -> str:

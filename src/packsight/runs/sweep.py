@@ -12,6 +12,7 @@ from packsight.console import console
 from packsight.data.archive import pack
 from packsight.errors import UserError
 from packsight.files import read_json, write_json
+from packsight.runs.attributions import Looks, looks_table, write_looks
 from packsight.runs.journal import Ending, Outcome
 from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
 from packsight.runs.pooled import Pooled, write_pooled
@@ -54,18 +55,23 @@ def pack_models(experiment: Path) -> Path:
     return archive
 
 
-def tell_results(experiment: Path) -> tuple[pd.DataFrame, Pooled]:
-    """Write leaderboard.csv, pooled.csv and verdicts.csv, and print what they tell.
+def tell_results(
+    experiment: Path, max_belt_share: float | None = None
+) -> tuple[pd.DataFrame, Pooled, Looks]:
+    """Write leaderboard.csv, pooled.csv, verdicts.csv and attributions.csv; print what they tell.
 
     Where there are folds, the single runs stand in leaderboard.csv alone: they would fill pages.
     """
-    frame = write_leaderboard(experiment)
+    frame = write_leaderboard(experiment, max_belt_share)
     pooled = write_pooled(experiment, frame)
+    looks = write_looks(experiment, frame)
     if frame["fold"].isna().any():
         console.print(leaderboard_table(frame))
     if pooled.tells_more:
         console.print(pooled_table(pooled.rows))
-    return frame, pooled
+    if len(looks.rows):
+        console.print(looks_table(looks))
+    return frame, pooled, looks
 
 
 def finish(stage: str, outcomes: Sequence[Outcome]) -> None:

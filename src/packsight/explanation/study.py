@@ -1,0 +1,124 @@
+"""A run explained: every chosen image's map, its measures, and the gallery."""
+
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from packsight.console import console, counted
+from packsight.data.datamodule import PackageDataModule
+from packsight.explanation.attribution import Explainer, Scorer, exact, images_at_once
+from packsight.explanation.baselines import Baselines
+from packsight.explanation.gallery import (
+    Explained,
+    attribution_rows,
+    views_of,
+    write_gallery,
+    write_overlay,
+)
+from packsight.explanation.measures import (
+    perturbation_curves,
+    perturbation_measures,
+    pool_measures,
+    share_measures,
+)
+from packsight.explanation.regions import regions_of
+from packsight.explanation.sanity import sanity_checks, verdicts
+from packsight.files import replacing
+from packsight.models.backbone import Network
+
+
+def explain_images(
+    scorer: Scorer,
+    data: PackageDataModule,
+    chosen: pd.DataFrame,
+    explainer: Explainer,
+    baselines: Baselines,
+    folder: Path,
+) -> pd.DataFrame:
+    """Attribute and measure each chosen row of predictions; returns the pooled measures.
+
+    Rows that `select` marks as `shown` get a panel. Writes attributions.csv, measures.csv,
+    panels/, overlays/ and contact_sheet.png.
+    """
+    explained, shown = [], []
+    at_once = images_at_once(explainer)
+    rows = chosen.drop(columns=["shown", "compared"]).to_dict("records")
+    with exact(scorer.device), counted("explain", len(rows), "images") as advance:
+        for start in range(0, len(rows), at_once):
+            part = rows[start : start + at_once]
+            images = data.images(row["path"] for row in part).to(scorer.device).float() / 255
+            starts = torch.stack(
+                [baselines.of(image, row["path"]) for image, row in zip(images, part, strict=True)]
+            )
+            found = explainer.explain(scorer, images, starts)
+            for row, image, attribution in zip(part, images, found, strict=True):
+                values = attribution.map.numpy()
+                curves = perturbation_curves(scorer, image, values, explainer.max_batch)
+                measures = share_measures(values, regions_of(data, row["path"]))
+                measures |= perturbation_measures(curves)
+                item = Explained([], row, attribution, measures)
+                explained.append(item)
+                number = len(explained) - 1
+                if chosen["shown"].iloc[number] or chosen["compared"].iloc[number]:
+                    item = Explained(views_of(data, row["path"]), row, attribution, measures)
+                    write_overlay(folder, item)
+                    if chosen["shown"].iloc[number]:
+                        shown.append(item)
+                advance(1)
+    write_gallery(folder, shown, explainer.title)
+    table = attribution_rows(explained, explainer.title)
+    pooled = pool_measures(table)
+    for name, content in (("attributions", table), ("measures", pooled)):
+        with replacing(folder / f"{name}.csv") as file:
+            content.to_csv(file, index=False)
+    return pooled
+
+
+def tell(pooled: pd.DataFrame) -> None:
+    """Print the pooled measures of all images, of damaged packages found, and of those missed."""
+    table = Table(
+        title="measures", title_justify="left", caption_justify="left", box=SIMPLE_HEAD,
+        caption="mean over images, 95% interval by bootstrap over packages; a share of what speaks "
+        "for damaged is to be read beside the share of area that the region covers",
+    )  # fmt: skip
+    for name in ("", "all", "damaged", "hit", "miss", "area"):
+        table.add_column(name, justify="left" if not name else "right")
+    for measure, rows in pooled.groupby("measure", sort=False):
+        by_outcome = rows.set_index("outcome")
+        cells = []
+        for outcome in ("all", "damaged", "hit", "miss"):
+            if outcome not in by_outcome.index:
+                cells.append("")
+                continue
+            row = by_outcome.loc[outcome]
+            interval = "" if pd.isna(row["low"]) else f" [dim]{row['low']:.2f}–{row['high']:.2f}[/]"
+            cells.append(f"{row['mean']:.2f}{interval}")
+        area = by_outcome["area"].iloc[0]
+        table.add_row(str(measure), *cells, "" if pd.isna(area) else f"{area:.2f}")
+    console.print(table)
+
+
+def check_sanity(
+    network: Network,
+    data: PackageDataModule,
+    chosen: pd.DataFrame,
+    explainer: Explainer,
+    baselines: Baselines,
+    count: int,
+    folder: Path,
+) -> None:
+    """Run both sanity tests on the first `count` images shown; write sanity.csv and tell."""
+    device = next(network.parameters()).device
+    paths = chosen[chosen["shown"]]["path"].head(count).tolist()
+    images = data.images(paths).to(device).float() / 255
+    starts = torch.stack(
+        [baselines.of(image, path) for image, path in zip(images, paths, strict=True)]
+    )
+    checks = sanity_checks(network, explainer, images, starts).assign(method=explainer.title)
+    with replacing(folder / "sanity.csv") as file:
+        checks.to_csv(file, index=False)
+    for sentence in verdicts(checks, explainer.title):
+        console.print(sentence, style="bold red" if "FAILS" in sentence else None)
