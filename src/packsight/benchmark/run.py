@@ -15,7 +15,6 @@ from packsight.console import console
 from packsight.errors import UserError
 from packsight.files import write_json
 from packsight.runs.folder import resolved
-from packsight.runs.state import environment
 
 # Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {
@@ -37,6 +36,8 @@ def benchmark(cfg: DictConfig) -> Path:
     unknown = sorted(set(cfg.sections) - set(SECTIONS))
     if unknown:
         raise UserError(f"sections={unknown} are unknown; use some of {', '.join(SECTIONS)}.")
+    from packsight.runs.state import environment  # brings torch
+
     work = Work(cfg, Path(cfg.output).resolve())
     work.prepare()
     report = {

@@ -12,7 +12,7 @@ from packsight.benchmark.work import Work
 
 # What each lever is without it: overrides of packsight's configuration.
 LEVERS = {
-    "channels_last": ["model.channels_last=false"],
+    "channels_last": ["model.memory_format=contiguous"],
     "workers": ["data.num_workers=2"],
     "tensorboard": ["logger=none"],
     "determinism": ["trainer.deterministic=false"],
