@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from string import Template
 from typing import Any
@@ -145,6 +146,12 @@ def name_variant(cfg: DictConfig) -> None:
         return
     choices = HydraConfig.get().runtime.choices
     groups = ("data", "perspective", "model", "precision")
-    defaults = hydra.compose("train", [f"{group}={choices[group]}" for group in groups])
+    defaults = _composed(tuple(f"{group}={choices[group]}" for group in groups)).copy()
     defaults.data.source, defaults.data.name = cfg.data.source, cfg.data.name
     cfg.variant = variant(resolved(cfg), resolved(defaults))
+
+
+@cache
+def _composed(choices: tuple[str, ...]) -> DictConfig:
+    """The training configuration of these choices, composed once for all jobs of a process."""
+    return hydra.compose("train", list(choices))

@@ -39,9 +39,10 @@ DPI = 120
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure in the format that the suffix names, 120 pixels an inch."""
+    """Write a figure as PNG, 120 pixels an inch."""
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=DPI)
+        # Little compression: a run draws a handful, and the rest of it may take seconds.
+        figure.savefig(temporary, dpi=DPI, pil_kwargs={"compress_level": 1})
 
 
 def confusion_figure(predictions: pd.DataFrame, title: str) -> Figure:
