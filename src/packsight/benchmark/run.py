@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from packsight.benchmark.measure import Spread, plain
@@ -61,10 +62,14 @@ def table(section: str, results: Mapping[str, Any]) -> Table:
     """A row for each thing measured, a column for each number: its median, and range if it fits."""
     rows = dict(_rows(results))
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    found = Table(title=section, title_justify="left")
+    found = Table(
+        title=section, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
+        collapse_padding=True,
+    )  # fmt: skip
     found.add_column("")
     for column in columns:
-        found.add_column(column.replace("_", " "), justify="right")
+        words = column.replace("images_per_second", "images/s").replace("_ratio", "_×")
+        found.add_column(words.replace("_", "\n"), justify="right", no_wrap=True)
     for name, row in rows.items():
         found.add_row(name, *(_shown(row.get(column, ""), len(columns) > 5) for column in columns))
     return found
@@ -85,4 +90,6 @@ def _rows(results: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, dic
 def _shown(value: Any, short: bool) -> str:
     if isinstance(value, Spread) and short:
         value = value.median
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
