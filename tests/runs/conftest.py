@@ -25,6 +25,8 @@ from packsight import pipeline
 from packsight.training import state
 from packsight.training.classifier import Classifier
 
+# Sums of another order are other sums: one thread here and in every process that is started here.
+os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 left = times
 
