@@ -8,11 +8,18 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from omegaconf import OmegaConf
 from rich.console import Console
 
 from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
-from packsight.runs.leaderboard import collect, leaderboard_table, write_leaderboard
+from packsight.runs.leaderboard import (
+    collect,
+    leaderboard_table,
+    settings,
+    varying,
+    write_leaderboard,
+)
 
 
 def numbers(right: int, images: int, **other: float) -> dict[str, Any]:
@@ -102,6 +109,26 @@ def test_a_row_holds_what_the_run_left(tmp_path: Path) -> None:
     assert row["seconds"] == 12.5
     assert pd.isna(row["fold"])
     assert tmp_path / row["folder"] == folder
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("bundled", "bundled"),
+        ("weights/resnet18.safetensors", "resnet18.safetensors"),
+        ("outputs/runs/sample/resnet18", "outputs/runs/sample/resnet18"),
+    ],
+)
+def test_of_a_weights_file_its_name_is_shown(tmp_path: Path, given: str, shown: str) -> None:
+    config = OmegaConf.create({"model": {"weights": given}})
+    assert settings(config, tmp_path)["weights"] == shown
+
+
+def test_a_variant_is_shown_only_where_nothing_else_tells_runs_apart() -> None:
+    frame = pd.DataFrame({"perspective": "side", "backbone": "resnet18", "crop": ["auto", "none"],
+                          "seed": 0, "variant": ["a1", "b2"]})  # fmt: skip
+    assert varying(frame) == ["crop"]
+    assert varying(frame.assign(crop="auto")) == ["variant"]
 
 
 def test_both_cameras_have_their_own_accuracies(tmp_path: Path) -> None:

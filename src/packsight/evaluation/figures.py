@@ -6,6 +6,7 @@ are those of Okabe and Ito (2008), told apart by colour-blind readers too.
 
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -145,11 +146,11 @@ def history_figure(history: pd.DataFrame, title: str) -> Figure:
 def losses_figure(histories: Mapping[str, pd.DataFrame], columns: int = 4) -> Figure:
     """Train and validation loss of each run by epoch, on common scales, a panel per run."""
     rows = -(-len(histories) // columns)
-    figure = Figure(figsize=(2.3 * columns, 1.75 * rows + 0.4), layout="constrained")
+    figure = Figure(figsize=(2.3 * columns, 2 * rows + 0.4), layout="constrained")
     grid = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     for axes, (name, history) in zip(grid.flat, histories.items(), strict=False):
         _draw_history(axes, history, "loss")
-        axes.set_title(name, fontsize=8, parse_math=False)
+        axes.set_title(fill(name, 34), fontsize=7, parse_math=False)
         axes.tick_params(labelsize=8)
     # Guessing costs 0.69: one run that starts far above it would flatten all others.
     grid[0, 0].set_ylim(0, min(grid[0, 0].get_ylim()[1], 1.5))
@@ -189,6 +190,8 @@ def _canvas(
     if predictions is not None:
         packages = predictions["serial"].nunique()
         title = f"{title}\n{len(predictions)} images of {packages} packages"
+    # Some 13 letters of this size stand on an inch.
+    title = "\n".join(fill(line, int(13 * size[0])) for line in title.splitlines())
     figure.suptitle(title, fontsize=10, parse_math=False)
     grid = list(figure.subplots(1, panels, squeeze=False).flat)
     for axes in grid:

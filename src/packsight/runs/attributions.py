@@ -18,7 +18,7 @@ from packsight.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
 from packsight.explanation.measures import pool_measures
 from packsight.explanation.sanity import verdicts
 from packsight.files import replacing
-from packsight.runs.leaderboard import number, text
+from packsight.runs.leaderboard import number, text, varying
 
 KEYS = [
     "data", "perspective", "backbone", "crop", "recipe", "precision", "weights", "variant", "seed",
@@ -75,7 +75,7 @@ class Looks:
 
 def collect_looks(experiment: Path, frame: pd.DataFrame) -> Looks:
     """Pool what `explain` measured in the runs of a leaderboard, the folds of each as one."""
-    tables, sentences = [], []
+    tables, sentences, differing = [], [], varying(frame)
     for _, run in frame.iterrows():
         folder = experiment / run["folder"] / "explanations"
         if not (folder / "attributions.csv").is_file():
@@ -87,7 +87,7 @@ def collect_looks(experiment: Path, frame: pd.DataFrame) -> Looks:
         tables.append(table.assign(**settings, fold=text(run["fold"])))
         if (folder / "sanity.csv").is_file():
             checks = pd.read_csv(folder / "sanity.csv")
-            name = f"{run['backbone']}, {run['perspective']}"
+            name = ", ".join(text(run[key]) for key in ("backbone", "perspective", *differing))
             method = str(checks["method"].iloc[0])
             sentences += [f"{name}: {said}" for said in verdicts(checks, method)]
     if not tables:

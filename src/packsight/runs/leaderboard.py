@@ -66,8 +66,11 @@ def write_leaderboard(experiment: Path, max_belt_share: float | None = None) -> 
 
 
 def varying(frame: pd.DataFrame) -> list[str]:
-    """The settings in which the runs differ."""
-    return [name for name in SETTINGS if name in frame and frame[name].nunique(dropna=False) > 1]
+    """The settings in which the runs differ; the variant, a hash, only where nothing else does."""
+    names = [name for name in SETTINGS if name in frame and frame[name].nunique(dropna=False) > 1]
+    told = [name for name in names if name != "variant"]
+    keys = ["perspective", "backbone", *told, *frame.columns.intersection(["fusion"])]
+    return names if frame.duplicated(keys).any() else told
 
 
 def leaderboard_table(frame: pd.DataFrame) -> Table:
@@ -136,6 +139,7 @@ def _interval(run: pd.Series) -> str:
 def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
     """What tells a run from others: its configuration, and the variant in its folder's name."""
     variant = re.fullmatch(r"(?:split|fold\d+)_seed-?\d+_(.+)", folder.name)
+    weights = OmegaConf.select(config, "model.weights")
     return {
         "backbone": OmegaConf.select(config, "model.backbone"),
         "perspective": OmegaConf.select(config, "perspective.name"),
@@ -144,7 +148,8 @@ def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
         "fold": OmegaConf.select(config, "data.fold"),
         "seed": OmegaConf.select(config, "seed"),
         "variant": variant.group(1) if variant else "",
-        "weights": OmegaConf.select(config, "model.weights"),
+        # Of a file its name: where it lies says nothing about the run.
+        "weights": Path(weights).name if Path(weights or "").suffix else weights,
         "crop": OmegaConf.select(config, "crop.name") or "",
         "recipe": OmegaConf.select(config, "recipe") or "",
     }
