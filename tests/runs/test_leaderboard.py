@@ -117,6 +117,7 @@ def test_a_row_holds_what_the_run_left(tmp_path: Path) -> None:
         ("bundled", "bundled"),
         ("weights/resnet18.safetensors", "resnet18.safetensors"),
         ("outputs/runs/sample/resnet18", "outputs/runs/sample/resnet18"),
+        ("runs/resnet18/best.ckpt", "runs/resnet18/best.ckpt"),
     ],
 )
 def test_of_a_weights_file_its_name_is_shown(tmp_path: Path, given: str, shown: str) -> None:

@@ -148,8 +148,10 @@ def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
         "fold": OmegaConf.select(config, "data.fold"),
         "seed": OmegaConf.select(config, "seed"),
         "variant": variant.group(1) if variant else "",
-        # Of a file its name: where it lies says nothing about the run.
-        "weights": Path(weights).name if Path(weights or "").suffix else weights,
+        # Of a weights file its name; a checkpoint's, best.ckpt, would say nothing of its run.
+        "weights": Path(weights).name
+        if Path(weights or "").suffix not in ("", ".ckpt")
+        else weights,
         "crop": OmegaConf.select(config, "crop.name") or "",
         "recipe": OmegaConf.select(config, "recipe") or "",
     }
