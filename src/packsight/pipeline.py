@@ -41,11 +41,12 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.locate import load_belts
     from packsight.data.manifest import Split
+    from packsight.data.on_device import check_on_device
     from packsight.data.request import is_ready, training_data
     from packsight.files import sha256
     from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
-    from packsight.runs.begun import settle
+    from packsight.runs.begun import settle, settle_images
     from packsight.runs.folder import choose_folder, resolved
     from packsight.runs.saved import read_run
     from packsight.runs.state import is_done, recorded
@@ -53,11 +54,14 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.training import precision as precisions
     from packsight.training.autotune import candidates
     from packsight.training.board import log_results
+    from packsight.training.compilation import check_compile
     from packsight.training.fit import fit
 
     device = precisions.choose_device(cfg.trainer.accelerator)
     among = candidates(cfg, device)
     keeps_features(cfg.finetune)  # refuses what cannot be kept
+    check_on_device(cfg)
+    check_compile(cfg, device)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
@@ -68,6 +72,8 @@ def train(cfg: DictConfig) -> "Trained":
     root, manifest = training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
     precision = settle(cfg, among, build, size, device)
+    seen = manifest["perspective"].isin(list(cfg.perspective.cameras))
+    settle_images(cfg, int(seen.sum()), size, device)
     folder = choose_folder(cfg)
     cfg.folder = str(folder)
     config = resolved(cfg)
@@ -78,6 +84,8 @@ def train(cfg: DictConfig) -> "Trained":
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     network = build()
+    if not keeps_features(cfg.finetune):
+        precisions.suit_cpu(network, precision, device)
     data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
     with recorded(folder, config, cfg.run.wait) as attempt:
         if attempt.done:
@@ -212,8 +220,8 @@ def _predictions(
     precision = precisions.resolve(run.config.precision.name, device)
     network = run.load_network().to(device, precisions.weights_dtype(precision))
     network = network.to(memory_format=memory_format(run.config.model))
-    with precisions.autocast(precision, device):
-        return {split: score_split(network, data, split, device) for split in splits}
+    numbers = partial(precisions.autocast, precision, device)
+    return {split: score_split(network, data, split, device, numbers) for split in splits}
 
 
 def _evaluate(

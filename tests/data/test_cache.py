@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from packsight.data.cache import ImageCache
+from packsight.data.cache import ImageCache, hold, make_room
 from packsight.data.crop import Window, frame_window
 from packsight.errors import UserError
 
@@ -102,6 +102,21 @@ def test_what_was_used_least_recently_makes_room(tmp_path, images):
     assert entries(folder) == {newer, latest.file}
 
 
+def test_features_count_and_make_room_too(tmp_path, images):
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    held, idle = (folder / f"features-{name}.safetensors" for name in ("held", "idle"))
+    for file in (held, idle):
+        file.write_bytes(bytes(10_000))
+        os.utime(file, (1, 1))
+    with hold(held):
+        os.utime(held, (1, 1))
+        latest = build(folder, images, max_bytes=10_000)
+    assert entries(folder) == {held, latest.file}
+    make_room(folder, max_bytes=latest.file.stat().st_size)
+    assert entries(folder) == {latest.file}
+
+
 def test_what_is_in_use_is_never_removed(tmp_path, images):
     folder = tmp_path / "cache"
     busy = build(folder, images, (30, 40))
@@ -138,7 +153,7 @@ from packsight.data.crop import frame_window
 decode = cache.read_image
 def noted(path):
     time.sleep(0.05)  # so that the two overlap
-    print(path.name, flush=True)
+    print(path.name + "\\n", end="", flush=True)  # at once: threads would mix two writes
     return decode(path)
 cache.read_image = noted
 files = sorted(pathlib.Path(sys.argv[1]).glob("*.png"))

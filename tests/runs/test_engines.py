@@ -53,7 +53,7 @@ def test_a_job_that_fails_in_another_process_is_told_and_stops_no_other(plant, e
     assert states == {"done", "failed"}
 
 
-@pytest.mark.parametrize("mode", [[], ["-m"]])
+@pytest.mark.parametrize("mode", [[], ["-m"], ["data.on_device=true"]])
 def test_ddp_trains_one_model_in_two_processes_and_leaves_one_run(plant, ended, small, mode):
     folder = plant("ddp")
     command = [*mode, "name=exp", *small, "trainer=ddp", "trainer.accelerator=cpu"]

@@ -57,6 +57,9 @@ def test_the_hash_is_of_what_determines_the_result(plain):
     assert config_hash(plain("seed=1")) != reference
     assert config_hash(plain("precision=bf16")) != reference
     assert config_hash(plain("manifest=other")) != reference
+    # A key that is new and off leaves runs from before it what they were.
+    assert config_hash(plain("+model.novelty=null")) == reference
+    assert config_hash(plain("+model.novelty=0")) != reference
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from packsight.data.datamodule import Batch
 from packsight.models.backbone import create_network, memory_format
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.training.callbacks import History
-from packsight.training.classifier import Classifier
+from packsight.training.classifier import Classifier, _of_each
 
 
 def bright_or_dark(size: int) -> list[Batch]:
@@ -25,7 +25,7 @@ def bright_or_dark(size: int) -> list[Batch]:
 
 @pytest.fixture
 def fit(config, tmp_path):
-    def run(*overrides: str, epochs: int = 4):
+    def run(*overrides: str, epochs: int = 4, **options):
         torch.manual_seed(0)
         cfg = config("train", "model.backbone=resnet10t", *overrides)
         network = create_network(cfg.model, (32, 32))
@@ -44,6 +44,7 @@ def fit(config, tmp_path):
             enable_model_summary=False,
             default_root_dir=tmp_path,
             log_every_n_steps=1,
+            **options,
         )
         images = DataLoader(bright_or_dark(16), batch_size=8)
         trainer.fit(classifier, images, DataLoader(bright_or_dark(8), batch_size=8))
@@ -88,3 +89,34 @@ def test_a_checkpoint_can_be_read_without_running_code(fit, tmp_path):
     assert checkpoint["config"] == {"seed": 0}
     state = network_state(checkpoint)
     assert all(torch.equal(state[key], value) for key, value in network.state_dict().items())
+
+
+def test_gradients_are_clipped_whatever_form_the_optimiser_has(fit):
+    """Lightning's own clipping refuses a fused optimiser under bf16."""
+    small = ["finetune=full", "optimizer=sgd", "optimizer.momentum=0", "optimizer.nesterov=false"]
+    moved = {}
+    for clip in (1e-6, None):
+        _, network, before = fit(
+            *small,
+            "+optimizer.fused=true",
+            epochs=1,
+            precision="bf16-mixed",
+            gradient_clip_val=clip,
+        )
+        weight = "backbone.fc.weight"
+        moved[clip] = (network.state_dict()[weight] - before[weight]).abs().max()
+    assert moved[None] > 1e-4
+    assert moved[1e-6] < 1e-4
+
+
+def test_a_loss_is_weighed_by_its_images_and_one_that_is_no_number_ends_the_training(fit):
+    classifier = fit("finetune=full", epochs=1)[0].lightning_module
+    mean = classifier.train_loss
+    mean.reset()
+    for loss, size in ((1.0, 2), (4.0, 1)):
+        batch = Batch(torch.zeros(size, 3, 32, 32), torch.zeros(size))
+        mean.update(_of_each(torch.tensor(loss), batch))
+    assert classifier._finite("training", mean) == 2
+    mean.update(torch.tensor([torch.nan]))
+    with pytest.raises(FloatingPointError, match=r"optimizer\.lr"):
+        classifier._finite("training", mean)

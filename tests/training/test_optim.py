@@ -1,9 +1,12 @@
+from functools import partial
 from itertools import pairwise
 
 import pytest
 import torch
+from hydra.utils import instantiate
 
-from packsight.training.optim import warmup_cosine
+from packsight.training.optim import fused, warmup_cosine
+from packsight.training.precision import Precision
 
 
 def rates(steps: int, warmup_share: float, final_scale: float) -> list[float]:
@@ -29,3 +32,33 @@ def test_the_rate_rises_in_a_line_then_falls_to_its_final_share():
 
 def test_a_final_share_of_one_is_constant_after_warm_up():
     assert set(rates(20, 0.1, 1.0)[2:]) == {1.0}
+
+
+def stepped(optimizer) -> torch.Tensor:
+    """A weight after ten steps on the same gradients."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.nn.Parameter(torch.ones(100))
+    chosen = optimizer([weight])
+    for _ in range(10):
+        weight.grad = torch.randn(100, generator=generator)
+        chosen.step()
+    return weight.detach()
+
+
+@pytest.mark.parametrize("name", ["adamw", "sgd"])
+def test_fused_an_optimiser_takes_the_same_steps_every_time(config, name):
+    plain = instantiate(config("train", f"optimizer={name}").optimizer)
+    one = fused(plain, Precision.BF16)
+    assert one.keywords == plain.keywords | {"fused": True}
+    assert torch.equal(stepped(one), stepped(one))
+    assert torch.allclose(stepped(one), stepped(plain), atol=1e-6)
+    assert not torch.equal(stepped(one), torch.ones(100))
+
+
+def test_an_optimiser_stays_as_it_is_under_fp16_or_if_it_has_no_such_form():
+    for optimizer, precision in (
+        (partial(torch.optim.AdamW), Precision.FP16),
+        (partial(torch.optim.AdamW, foreach=True), Precision.FP32),
+        (partial(torch.optim.RMSprop), Precision.FP32),
+    ):
+        assert fused(optimizer, precision) is optimizer

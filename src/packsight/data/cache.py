@@ -2,8 +2,9 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ try:
 except ImportError:  # Windows, which refuses to delete an open file by itself
     fcntl = None  # type: ignore[assignment]
 
-PATTERN = "images-*.npy"
+PATTERNS = ("images-*.npy", "features-*.safetensors")  # what others keep here counts too
 
 
 def read_image(path: Path) -> np.ndarray:
@@ -36,9 +37,9 @@ class ImageCache:
     """A memory-mapped uint8 array [N, H, W, 3] of the windows of images, indexed by file hash.
 
     Its name is a hash of what it holds, so it is never stale and may be deleted at any time. Of
-    processes that want the same one, the first builds it while the others wait. Files that make
-    the folder larger than `max_bytes` are removed, the one that was not used for longest first,
-    but for this one and those that a process has open.
+    processes that want the same one, the first builds it while the others wait. What makes the
+    folder larger than `max_bytes`, features of probes with it, is removed, what was not used for
+    longest first, but for this one and those that a process has open.
     """
 
     def __init__(
@@ -55,17 +56,16 @@ class ImageCache:
         key = hashlib.sha256(f"{size} {content}".encode()).hexdigest()[:16]
         self.rows = {content: row for row, (content, *_) in enumerate(parts)}
         self.file = folder / f"images-{key}.npy"
+        self.max_bytes = max_bytes
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock"):
+        with changing(folder):
             if not self.file.exists():
                 self._build([(path, window) for _, window, path in parts], size)
             self._open()
-            _make_room(folder, max_bytes)
+            make_room(folder, max_bytes)
 
     def _build(self, parts: list[tuple[Path, Window]], size: tuple[int, int]) -> None:
         # Building takes all cores, so that caches are built one at a time.
-        for left_over in self.file.parent.glob(f".*.{PATTERN}"):
-            left_over.unlink()
         with replacing(self.file) as temporary, ThreadPoolExecutor() as pool:
             images = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.uint8, shape=(len(parts), *size, 3)
@@ -76,10 +76,7 @@ class ImageCache:
             images.flush()
 
     def _open(self) -> None:
-        self.in_use = self.file.open("rb")
-        if fcntl:
-            fcntl.flock(self.in_use, fcntl.LOCK_SH)
-        os.utime(self.file)
+        self.in_use = hold(self.file)
         self.images = np.load(self.file, mmap_mode="r")
 
     def __getstate__(self) -> dict[str, object]:
@@ -95,8 +92,29 @@ class ImageCache:
         return self.images[self.rows[content]]
 
 
-def _make_room(folder: Path, max_bytes: float) -> None:
-    files = sorted(folder.glob(PATTERN), key=lambda file: file.stat().st_mtime_ns)
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """While this process alone writes to a cache folder; what killed ones left half is removed."""
+    with FileLock(folder / ".lock"):
+        for pattern in PATTERNS:
+            for left_over in folder.glob(f".*.{pattern}"):
+                left_over.unlink()
+        yield
+
+
+def hold(file: Path) -> BinaryIO:
+    """Open a file of a cache, as used now; it is not removed before it is closed."""
+    handle = file.open("rb")
+    if fcntl:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+    os.utime(file)
+    return handle
+
+
+def make_room(folder: Path, max_bytes: float) -> None:
+    """Remove what was not used for longest, and is not in use, until the folder is small enough."""
+    found = (file for pattern in PATTERNS for file in folder.glob(pattern))
+    files = sorted(found, key=lambda file: file.stat().st_mtime_ns)
     excess = sum(file.stat().st_size for file in files) - max_bytes
     for file in files:
         size = file.stat().st_size

@@ -1,11 +1,12 @@
 """Random changes to training images."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 Transform = Callable[[np.ndarray, int], np.ndarray]
 
@@ -20,7 +21,13 @@ class Change(NamedTuple):
     brightness: float  # is added, in grey levels of 0..255
 
 
-def draw(cfg: DictConfig, seed: int, size: tuple[int, int]) -> Change:
+def plain(cfg: DictConfig) -> SimpleNamespace:
+    """A `transforms` config as plain values: to resolve one anew takes longer than a warp."""
+    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    return SimpleNamespace(**values)
+
+
+def draw(cfg: DictConfig | SimpleNamespace, seed: int, size: tuple[int, int]) -> Change:
     """The change of an image of `size` (height, width); the same seed gives the same one.
 
     All parts draw from one generator. With one of the same seed for each, as albumentations 2.0
@@ -51,10 +58,13 @@ def apply(change: Change, image: np.ndarray) -> np.ndarray:
 
 def training_transform(cfg: DictConfig) -> Transform:
     """A function of an image, uint8 [H, W, 3], and a seed; the same pair gives the same result."""
-    return lambda image, seed: apply(draw(cfg, seed, image.shape[:2]), image)
+    ranges = plain(cfg)
+    return lambda image, seed: apply(draw(ranges, seed, image.shape[:2]), image)
 
 
-def _affine(cfg: DictConfig, rng: np.random.Generator, size: tuple[int, int]) -> np.ndarray:
+def _affine(
+    cfg: DictConfig | SimpleNamespace, rng: np.random.Generator, size: tuple[int, int]
+) -> np.ndarray:
     """Zoom each axis, turn about the centre, then shift: a matrix [2, 3]."""
     height, width = size
     shift = rng.uniform(-cfg.shift, cfg.shift, 2) * (width, height)

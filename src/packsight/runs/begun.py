@@ -8,6 +8,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.console import console
+from packsight.data import on_device
 from packsight.models.backbone import Network
 from packsight.runs.folder import config_hash, resolved, run_folder
 from packsight.training.autotune import Candidate, Rates, fastest, measure, told
@@ -54,12 +55,34 @@ def begun_with(cfg: DictConfig, among: Sequence[Candidate]) -> Rates | None:
     for candidate in among:
         same = cfg.copy()
         choose(same, candidate)
-        file = run_folder(same) / "config.yaml"
-        if not file.is_file():
-            continue
-        stored: Any = OmegaConf.to_container(OmegaConf.load(file))
-        rates = stored.get("measured") or {}
-        asked_alike = set(rates) == set(map(str, among))
-        if asked_alike and config_hash(stored) == config_hash(resolved(same)):
+        rates = (_begun(same) or {}).get("measured") or {}
+        if set(rates) == set(map(str, among)):
             return rates
     return None
+
+
+def settle_images(
+    cfg: DictConfig, images: int, size: tuple[int, int], device: torch.device
+) -> None:
+    """Put what `data.on_device=auto` stands for into a configuration, where it is hashed.
+
+    It changes pixels by a rounding, so a run that stands already keeps what it was begun with,
+    wherever it goes on.
+    """
+    if cfg.data.on_device == on_device.AUTO:
+        begun = _begun(cfg)
+        cfg.data.on_device = (
+            begun["data"].get("on_device") if begun else on_device.pays(cfg, images, size, device)
+        )
+
+
+def _begun(cfg: DictConfig) -> dict[str, Any] | None:
+    """The stored configuration of the same run, whatever its `data.on_device=auto` stood for."""
+    file = run_folder(cfg) / "config.yaml"
+    if not file.is_file():
+        return None
+    stored: Any = OmegaConf.to_container(OmegaConf.load(file))
+    same = cfg.copy()
+    if same.data.on_device == on_device.AUTO:
+        same.data.on_device = stored["data"].get("on_device")
+    return stored if config_hash(stored) == config_hash(resolved(same)) else None

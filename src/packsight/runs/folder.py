@@ -68,8 +68,12 @@ def variant(config: dict[str, Any], defaults: dict[str, Any]) -> str:
 
 
 def config_hash(config: dict[str, Any]) -> str:
-    """A hash of everything that determines a run's result, the data's manifest among it."""
-    return _hash(_without(config, INERT), 16)
+    """A hash of everything that determines a run's result, the data's manifest among it.
+
+    What is null is as good as absent, so that a key that is new and off changes no older run.
+    """
+    given = {key: value for key, value in _without(config, INERT).items() if value is not None}
+    return _hash(given, 16)
 
 
 def run_folder(cfg: DictConfig) -> Path:

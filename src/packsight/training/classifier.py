@@ -6,6 +6,8 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.plugins.precision import Precision
+from lightning.pytorch.utilities.enums import GradClipAlgorithmType
 from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
@@ -47,8 +49,9 @@ class Classifier(L.LightningModule):
         freeze_stages(network, finetune.frozen_share)
         self.train_metrics = epoch_metrics("train/")
         self.val_metrics = epoch_metrics("val/")
-        self.train_loss = MeanMetric()
-        self.val_loss = MeanMetric()
+        # To look for nan in every value would make a GPU wait; `_finite` looks once an epoch.
+        self.train_loss = MeanMetric(nan_strategy="disable")
+        self.val_loss = MeanMetric(nan_strategy="disable")
 
     def logits(self, batch: Batch) -> Tensor:
         """What the network says of a batch, [B, 2]."""
@@ -58,14 +61,14 @@ class Classifier(L.LightningModule):
         logits = self.logits(batch)
         smoothing = self.finetune.label_smoothing
         loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=smoothing)
-        self.train_loss.update(loss.detach(), weight=len(batch.label))
+        self.train_loss.update(_of_each(loss.detach(), batch))
         self.train_metrics.update(_damaged(logits.detach()), batch.label)
         return loss
 
     def validation_step(self, batch: Batch) -> None:
         logits = self.logits(batch)
         loss = F.cross_entropy(logits.float(), batch.label)
-        self.val_loss.update(loss, weight=len(batch.label))
+        self.val_loss.update(_of_each(loss, batch))
         self.val_metrics.update(_damaged(logits), batch.label)
 
     def on_train_epoch_start(self) -> None:
@@ -117,9 +120,24 @@ class Classifier(L.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: int | float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        # Under bf16 Lightning's own refuses a fused optimiser, for what matters to fp16 alone.
+        algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
+        Precision().clip_gradients(optimizer, gradient_clip_val or 0.0, algorithm)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["belts"] = self.belts
+
+
+def _of_each(loss: Tensor, batch: Batch) -> Tensor:
+    """A batch's mean loss for each of its images [B], so that their number is its weight."""
+    return loss.expand(len(batch.label))
 
 
 def _damaged(logits: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
+from packsight.cores import one_core
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.locate import BeltModel
 from packsight.models.backbone import Network, memory_format
@@ -19,6 +21,8 @@ from packsight.models.finetune import keeps_features
 from packsight.models.weights import read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier
+from packsight.training.compilation import Compiled
+from packsight.training.optim import fused
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import Probe, keep_features
 from packsight.training.state import StayStopped, WholeCheckpoints
@@ -42,7 +46,8 @@ def fit(
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     config: Any = OmegaConf.to_container(cfg, resolve=True)
-    optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
+    optimizer = fused(instantiate(cfg.optimizer), precision)
+    scheduler = instantiate(cfg.scheduler)
     layout = memory_format(cfg.model)
     seen: L.LightningDataModule = data
     kind = Classifier
@@ -54,6 +59,8 @@ def fit(
         # What a killed process had shown of an epoch that is trained again is to be forgotten.
         board = instantiate(cfg.logger, purge_step=read_checkpoint(checkpoint)["global_step"])
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    if cfg.model.compile:
+        callbacks.append(Compiled(cfg.model.compile))
     trainer = instantiate(cfg.trainer, _partial_=True)(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
@@ -64,7 +71,8 @@ def fit(
     # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
+        with one_core() if kind is Probe else nullcontext():
+            trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
     return board

@@ -1,9 +1,27 @@
-"""Learning-rate schedules."""
+"""Optimisers and learning-rate schedules."""
 
+import inspect
 import math
+from collections.abc import Callable
+from functools import partial
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
+
+from packsight.training.precision import Precision
+
+
+def fused(optimizer: partial[Optimizer], precision: Precision) -> Callable[..., Optimizer]:
+    """The optimiser in its form of one kernel for all weights, where it has one.
+
+    A step of it takes a third of the time. Not under fp16, whose gradients must be unscaled before
+    they are clipped, which such an optimiser does later.
+    """
+    known = "fused" in inspect.signature(optimizer.func).parameters
+    asked = optimizer.keywords.keys() & {"fused", "foreach"}
+    if not known or asked or precision == Precision.FP16:
+        return optimizer
+    return partial(optimizer.func, *optimizer.args, **optimizer.keywords, fused=True)
 
 
 def warmup_cosine(

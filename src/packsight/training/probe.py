@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
-from threading import Lock
 
 import lightning as L
 import torch
@@ -16,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from packsight.console import counted
 from packsight.cores import on_all_cores
+from packsight.data.cache import changing, hold, make_room
 from packsight.data.datamodule import Batch, PackageDataModule, SeededSampler
 from packsight.data.manifest import LABELS, Split
 from packsight.files import replacing
@@ -100,10 +100,15 @@ def keep_features(
             order += sorted(sampler)  # by row
         train = look(data.train_dataloader().dataset, order)
         val = look(data.val_dataloader().dataset, range(len(data.rows(Split.VAL))))
-        with replacing(file) as temporary:
-            tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
-            save_file(tensors, temporary)
-    return FeatureData(data, **load_file(file))
+        tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
+        with changing(file.parent):
+            with replacing(file) as temporary:
+                save_file(tensors, temporary)
+            with hold(file):
+                make_room(file.parent, data.cache.max_bytes)
+        return FeatureData(data, **tensors)
+    with hold(file):
+        return FeatureData(data, **load_file(file))
 
 
 def _labels(data: PackageDataModule, split: Split) -> list[int]:
@@ -119,12 +124,10 @@ def _features(
     device: torch.device,
 ) -> Tensor:
     """Features, float32 [N, D], of these items of a dataset."""
-    lock = Lock()  # the transform keeps its random state in itself
 
     @torch.inference_mode()
     def work(chunk: Sequence[int | tuple[int, int]]) -> Tensor:
-        with lock:
-            images = torch.stack([dataset[index].image for index in chunk])
+        images = torch.stack([dataset[index].image for index in chunk])
         with autocast(precision, device):
             return backbone(images.to(device)).float().cpu()
 

@@ -1,0 +1,46 @@
+"""torch.compile, in place, so that the keys of a checkpoint stay what they are."""
+
+import os
+import shutil
+import sys
+
+import lightning as L
+import torch
+from omegaconf import DictConfig
+
+from packsight.errors import UserError
+from packsight.models.backbone import Network
+
+MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+
+
+def check_compile(cfg: DictConfig, device: torch.device) -> None:
+    """Raise UserError for an unknown `model.compile`, and for one that cannot work here."""
+    mode = cfg.model.compile
+    if mode is None:
+        return
+    if mode not in MODES:
+        raise UserError(f"model.compile={mode} is unknown; use {', '.join(MODES)} or null.")
+    if cfg.finetune.views:
+        raise UserError(
+            f"model.compile={mode} has nothing to compile where the head alone is trained; use "
+            "model.compile=null."
+        )
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if shutil.which(compiler) is None:
+        raise UserError(
+            f"model.compile={mode} needs a C++ compiler, and {compiler} is not there; install it, "
+            "name another in the environment variable CXX, or use model.compile=null."
+        )
+
+
+class Compiled(L.Callback):
+    """Compiles the network in the process that trains it, when its first batch comes."""
+
+    def __init__(self, mode: str) -> None:
+        self.mode = mode
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        network = pl_module.network
+        assert isinstance(network, Network)
+        network.compile(mode=self.mode)

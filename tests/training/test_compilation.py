@@ -1,0 +1,89 @@
+"""A compiled training leaves what an ordinary one leaves, and its checkpoint works everywhere."""
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from omegaconf import OmegaConf
+from torch import nn
+
+from packsight.errors import UserError
+from packsight.files import read_json
+from packsight.models.backbone import Network, create_network
+from packsight.models.weights import network_state, read_checkpoint
+from packsight.training.compilation import MODES, check_compile
+
+CPU = torch.device("cpu")
+SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
+         "data.image_size=32", "trainer.max_epochs=2", "trainer=cpu",
+         "callbacks.progress=null", "logger=none"]  # fmt: skip
+
+
+def trained(script, folder: Path, sample: Path, *overrides: str) -> Path:
+    assert script("train", f"data.source={sample}", *SMALL, *overrides, cwd=folder) == 0
+    [status] = folder.glob("outputs/runs/**/status.json")
+    assert read_json(status)["state"] == "done"
+    return status.parent
+
+
+def test_a_traced_run_leaves_the_weights_of_an_ordinary_network(
+    script, tmp_path, sample, monkeypatch
+):
+    """Traced, but run by PyTorch itself, which needs no compiler and no minute."""
+    modes = []
+
+    def traced(network: Network, mode: str) -> None:
+        modes.append(mode)
+        nn.Module.compile(network, backend="eager")
+
+    monkeypatch.setattr(Network, "compile", traced, raising=False)
+    # A run that is done has loaded its best.ckpt into a network that is not compiled.
+    run = trained(script, tmp_path, sample, "model.compile=default")
+    assert modes == ["default"]
+    model = OmegaConf.create({"backbone": "resnet10t", "drop_rate": 0.0})
+    names = list(create_network(model, (32, 32)).state_dict())
+    for name in ("best", "last"):
+        checkpoint = read_checkpoint(run / "checkpoints" / f"{name}.ckpt")
+        assert list(network_state(checkpoint)) == names
+
+
+@pytest.mark.compiles
+def test_a_compiled_run_can_be_used_as_an_ordinary_one(script, tmp_path, sample):
+    for name in ("plain", "compiled"):
+        (tmp_path / name).mkdir()
+    plain = trained(script, tmp_path / "plain", sample)
+    run = trained(script, tmp_path / "compiled", sample, "model.compile=default")
+    assert run.name != plain.name  # other sums: not the same run
+    for file in ("checkpoints/best.ckpt", "checkpoints/last.ckpt"):
+        one, other = (read_checkpoint(folder / file)["state_dict"] for folder in (plain, run))
+        assert list(one) == list(other)
+    histories = [pd.read_csv(folder / "history.csv")["train/loss"] for folder in (plain, run)]
+    assert histories[1].to_list() == pytest.approx(histories[0].to_list(), abs=0.02)
+    where = tmp_path / "compiled"
+    assert script("evaluate", f"run={run}", cwd=where) == 0
+    [metrics] = run.glob("evaluations/*/metrics.json")
+    assert read_json(metrics)["test"] == read_json(run / "metrics.json")["test"]
+    few = ["explainer.max_steps=16", "per_outcome=1", "measured=2"]
+    assert script("explain", f"run={run}", *few, cwd=where) == 0
+    assert script("predict", f"run={run}", f"source={sample}", "output=res", cwd=where) == 0
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_are_those_that_torch_knows(config, mode, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
+    check_compile(config("train", f"model.compile={mode}"), CPU)
+    torch.compile(nn.Linear(1, 1), mode=mode)  # raises for a mode of no meaning
+
+
+def test_what_cannot_be_compiled_is_told_before_a_training(config, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    check_compile(config("train"), CPU)
+    with pytest.raises(UserError, match=r"compile=fast is unknown.*reduce-overhead"):
+        check_compile(config("train", "model.compile=fast"), CPU)
+    with pytest.raises(UserError, match="head alone"):
+        check_compile(config("train", "model.compile=default", "finetune=probe"), CPU)
+    monkeypatch.setenv("CXX", "no-such-c++")
+    with pytest.raises(UserError, match=r"no-such-c\+\+ is not there"):
+        check_compile(config("train", "model.compile=default"), CPU)

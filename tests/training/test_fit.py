@@ -1,0 +1,66 @@
+"""A training whose images stand on the device follows one whose images come from the cache."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from packsight.data.datamodule import PackageDataModule
+from packsight.data.manifest import read_manifest
+from packsight.data.on_device import DeviceDataset
+from packsight.data.prepare import prepare
+from packsight.models.weights import initial_network
+from packsight.training.fit import fit
+from packsight.training.precision import Precision
+
+SIZE = (32, 48)
+SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
+         "data.image_size=[32,48]", "data.batch_size=4", "trainer=cpu", "trainer.max_epochs=3",
+         "callbacks.progress=null", "logger=none", "optimizer.lr=0.0001"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def prepared(sample, tmp_path_factory) -> Path:
+    settings = OmegaConf.create(
+        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
+         "max_unpacked_gb": 1, "overwrite": False}
+    )  # fmt: skip
+    return prepare(sample, tmp_path_factory.mktemp("data") / "sample", settings)
+
+
+@pytest.fixture
+def trained(prepared, config, tmp_path):
+    """A training's history, and its data."""
+
+    def run(*overrides: str) -> tuple[pd.DataFrame, PackageDataModule]:
+        cfg = config("train", *SMALL, *overrides)
+        folder = tmp_path / "-".join(overrides)
+        cfg.folder = str(folder)
+        torch.manual_seed(0)
+        network = initial_network(cfg, SIZE)
+        data = PackageDataModule(prepared, read_manifest(prepared), cfg, SIZE, tmp_path / "cache")
+        fit(network, data, {}, cfg, Precision.FP32, folder)
+        return pd.read_csv(folder / "history.csv"), data
+
+    return run
+
+
+@pytest.mark.parametrize("perspective", ["side", "pair"])
+def test_it_learns_the_same_with_all_images_on_the_device(trained, perspective):
+    off, host = trained(f"perspective={perspective}", "data.on_device=false")
+    on, device = trained(f"perspective={perspective}", "data.on_device=true")
+    assert isinstance(device.train_dataloader().dataset, DeviceDataset)
+    assert not isinstance(host.train_dataloader().dataset, DeviceDataset)
+    for name in ("train/loss", "val/loss"):
+        assert on[name].to_list() == pytest.approx(off[name].to_list(), abs=0.01)
+    assert off["train/loss"].std() > 0.01
+    for one, other in zip(host.val_dataloader(), device.val_dataloader(), strict=True):
+        assert torch.equal(one.image, other.image)
+        assert torch.equal(one.label, other.label)
+
+
+def test_without_transforms_nothing_differs(trained):
+    histories = [trained("transforms=none", f"data.on_device={on}")[0] for on in ("true", "false")]
+    pd.testing.assert_frame_equal(*histories, rtol=1e-5)
