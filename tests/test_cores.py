@@ -6,7 +6,7 @@ import cv2
 import pytest
 import torch
 
-from packsight.cores import AHEAD, on_all_cores
+from packsight.cores import AHEAD, CACHED, on_all_cores, one_core
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -20,7 +20,8 @@ def threads(request, monkeypatch) -> int:
 def test_results_come_in_order_and_hold_every_item_once(threads):
     found = list(on_all_cores(list, range(23), 6, CPU))
     assert [item for chunk in found for item in chunk] == list(range(23))
-    assert max(map(len, found)) == 6 // threads  # a core's share of a batch
+    # A core's share of a batch, if its memory holds that many images.
+    assert max(map(len, found)) == min(6 // threads, CACHED)
 
 
 def test_a_gpu_gets_whole_batches(threads):
@@ -55,3 +56,12 @@ def test_an_error_reaches_the_caller(threads):
 
 def test_nothing_gives_nothing():
     assert list(on_all_cores(list, [], 4, CPU)) == []
+
+
+def test_one_core_is_for_a_while(monkeypatch):
+    limits = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    monkeypatch.setattr(torch, "set_num_threads", limits.append)
+    with one_core():
+        assert limits == [1]
+    assert limits == [1, 3]

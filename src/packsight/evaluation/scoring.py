@@ -1,5 +1,7 @@
 """Probabilities for every image of a loader: the one place where a model is asked for scores."""
 
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.table import Table
+from torch import Tensor
 
-from packsight.console import track
+from packsight.console import counted
+from packsight.cores import on_all_cores
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.manifest import LABELS, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
@@ -19,23 +23,36 @@ from packsight.models.backbone import Network, mirrors
 SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 
 
-@torch.inference_mode()
 def score_split(
-    network: Network, data: PackageDataModule, split: Split, device: torch.device
+    network: Network,
+    data: PackageDataModule,
+    split: Split,
+    device: torch.device,
+    numbers: Callable[[], AbstractContextManager] = nullcontext,
 ) -> pd.DataFrame:
     """Every row of a split with its probability of damaged, in predictions.csv's columns.
 
-    The network stands on `device`; it is left in evaluation mode.
+    The network stands on `device`; it is left in evaluation mode. `numbers` gives the context in
+    which a thread computes, autocast for one.
     """
     network.eval()
     loader = data.eval_dataloader(split)
-    views = mirrors(data.cfg.transforms)
-    scores = []
-    for batch in track(loader, f"score {split}", total=len(loader)):
-        images = batch.image.to(device, non_blocking=True)
-        scores.append(network.probability(images, views).cpu())
-    probability = torch.cat(scores).numpy()
+    images, views = loader.dataset, mirrors(data.cfg.transforms)
+
+    @torch.inference_mode()
+    def work(chunk: Sequence[int]) -> Tensor:
+        batch = torch.stack([images[row].image for row in chunk])
+        with numbers():
+            return network.probability(batch.to(device), views).cpu()
+
     rows = data.rows(split)
+    scores = []
+    with counted(f"score {split}", len(rows), "images") as advance:
+        assert loader.batch_size
+        for part in on_all_cores(work, range(len(rows)), loader.batch_size, device):
+            scores.append(part)
+            advance(len(part))
+    probability = torch.cat(scores).numpy()
     table = rows[["serial", "perspective", "label"]].assign(probability=probability)
     table["predicted"] = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
     table = table.assign(split=rows["split"], path=rows["path"])
