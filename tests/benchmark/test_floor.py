@@ -43,7 +43,7 @@ def test_the_floor_augments_as_packsight_does(config):
 
 
 def test_levers_and_the_sweep_name_values_that_exist(config):
-    for overrides in training.LEVERS.values():
+    for overrides in (training.LEVERS | training.COMPILED).values():
         config("train", *overrides)
     assert sweep.JOBS > 2  # the first job is left out
 

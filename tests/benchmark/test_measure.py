@@ -1,8 +1,19 @@
+import math
 import sys
 
+import numpy as np
 import pytest
 
-from packsight.benchmark.measure import Contender, Spread, images_per_second, interleaved, ratios
+from packsight.benchmark.measure import (
+    Contender,
+    Spread,
+    images_per_second,
+    in_turns,
+    interleaved,
+    peak_mb,
+    ratios,
+)
+from packsight.console import console
 
 PROCESS = """
 import json, sys, time
@@ -52,3 +63,24 @@ def test_ratios_are_those_of_medians():
         "packsight": {"seconds": Spread.of([3, 3, 3])},
     }
     assert ratios(results, "seconds") == {"floor": 1, "packsight": 1.5}
+
+
+def test_calls_take_turns_and_the_first_turn_is_a_warm_up():
+    order, quiet = [], []
+
+    def call(name: str) -> None:
+        order.append(name)
+        quiet.append(console.quiet)
+
+    turns = in_turns({"a": lambda: call("a"), "b": lambda: call("b")}, 2)
+    assert order == ["a", "b"] * 3
+    assert all(quiet)
+    assert not console.quiet
+    assert [set(turn) for turn in turns] == [{"a", "b"}] * 2
+    assert min(min(turn.values()) for turn in turns) >= 0
+
+
+def test_the_peak_of_a_call_is_its_own():
+    megabytes = 40
+    found = peak_mb(lambda: np.ones(megabytes * 2**20, np.uint8))
+    assert math.isnan(found) or found == pytest.approx(megabytes, abs=10)

@@ -23,9 +23,7 @@ def data_rates(work: Work) -> dict[str, Any]:
     table, size = work.table, (work.cfg.image_size, work.cfg.image_size)
     windows = [frame_window((row["height"], row["width"])) for row in table.to_dict("records")]
     paths = [work.data / path for path in table["path"]]
-    cache = ImageCache(
-        work.folder / "outputs/cache", table["sha256"].tolist(), paths, windows, size
-    )
+    cache = ImageCache(work.cache, table["sha256"].tolist(), paths, windows, size)
     change = training_transform(OmegaConf.create(transforms()))
     dataset = PackageDataset(table, cache, change)
     loader = DataLoader(dataset, work.cfg.batch_size, sampler=SeededSampler(len(dataset), seed=0))

@@ -37,7 +37,7 @@ def main(settings: dict[str, Any]) -> None:
     layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
     model = timm.create_model(settings["backbone"], num_classes=2).to(memory_format=layout)
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) * 255 for value in (MEAN, STD))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=0.01, fused=True)
     size, steps = settings["batch_size"], []
 
     def batch(arrays: list[np.ndarray]) -> torch.Tensor:

@@ -1,5 +1,6 @@
-"""Whole processes, measured from outside, one after the other in turns."""
+"""Whole processes, measured from outside, and calls in this one, one after the other in turns."""
 
+import ctypes
 import os
 import statistics
 import subprocess
@@ -103,6 +104,40 @@ def interleaved(
         for name, rows in results.items()
         if rows and name in contenders
     }
+
+
+def in_turns(calls: Mapping[str, Callable[[], object]], repetitions: int) -> list[dict[str, float]]:
+    """Seconds of each call in each turn; the first turn is a warm-up, and left out."""
+    turns = []
+    console.quiet = True  # progress bars of what is measured
+    try:
+        for _ in range(repetitions + 1):
+            turn = {}
+            for name, call in calls.items():
+                started = time.perf_counter()
+                call()
+                turn[name] = time.perf_counter() - started
+            turns.append(turn)
+    finally:
+        console.quiet = False
+    return turns[1:]
+
+
+def peak_mb(call: Callable[[], object]) -> float:
+    """By how much a call raises this process's memory at most; nan where Linux does not tell."""
+    status, reset = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+    if not reset.exists():
+        return float("nan")
+    ctypes.CDLL(None).malloc_trim(0)  # what earlier calls left behind
+    reset.write_text("5", encoding="ascii")
+    before = _kilobytes(status, "VmRSS")
+    call()
+    return (_kilobytes(status, "VmHWM") - before) / 1024
+
+
+def _kilobytes(status: Path, key: str) -> int:
+    [line] = (line for line in status.read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1])
 
 
 def ratios(

@@ -10,14 +10,17 @@ from typing import Any
 from packsight.benchmark.measure import Contender, Spread, interleaved, ratios, skipped
 from packsight.benchmark.work import Work
 
-# What each lever is without it: overrides of packsight's configuration.
+# One thing changed at a time: overrides of packsight's configuration.
 LEVERS = {
-    "channels_last": ["model.memory_format=contiguous"],
-    "workers": ["data.num_workers=2"],
-    "tensorboard": ["logger=none"],
-    "determinism": ["trainer.deterministic=false"],
-    "augmentation": ["transforms=none"],
+    "without channels_last": ["model.memory_format=contiguous"],
+    "2 workers": ["data.num_workers=2"],
+    "images on the device": ["data.on_device=true"],
+    "images from the cache": ["data.on_device=false"],
+    "without tensorboard": ["logger=none"],
+    "without determinism": ["trainer.deterministic=false"],
+    "without augmentation": ["transforms=none"],
 }
+COMPILED = {"compiled": ["model.compile=default"]}
 
 
 def whole_processes(work: Work) -> dict[str, Any]:
@@ -36,10 +39,8 @@ def whole_processes(work: Work) -> dict[str, Any]:
 def levers(work: Work) -> dict[str, Any]:
     """packsight with one thing changed at a time, as ratios to packsight at its defaults."""
     contenders = {"packsight": work.train("packsight")}
-    for name, overrides in LEVERS.items():
-        contenders[f"without {name}" if name != "workers" else "2 workers"] = work.train(
-            f"lever_{name}", *overrides
-        )
+    for name, overrides in (LEVERS | (COMPILED if work.cfg.compile else {})).items():
+        contenders[name] = work.train(f"lever_{name.replace(' ', '_')}", *overrides)
     contenders["without a cache"] = _cold(work.train("lever_cache"), work)
     results = interleaved(contenders, work.cfg.repetitions, "levers")
     return compared(results, reference="packsight")
@@ -110,6 +111,6 @@ def _cold(contender: Contender, work: Work) -> Contender:
 
     def reset() -> None:
         contender.reset()
-        shutil.rmtree(work.folder / "outputs" / "cache", ignore_errors=True)
+        shutil.rmtree(work.cache, ignore_errors=True)
 
     return Contender(contender.command, contender.folder, contender.steps, reset)

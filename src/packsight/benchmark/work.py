@@ -32,6 +32,10 @@ class Work:
     def data(self) -> Path:
         return self.folder / "outputs" / "data" / NAME
 
+    @property
+    def cache(self) -> Path:
+        return self.folder / "outputs" / "cache"
+
     @cached_property
     def table(self) -> pd.DataFrame:
         manifest = read_manifest(self.data)
@@ -72,7 +76,7 @@ class Work:
     def array(self) -> Path:
         return self.folder / f"side-{self.cfg.image_size}-{len(self.table)}.npy"
 
-    def train(self, name: str, *overrides: str) -> Contender:
+    def train(self, name: str, *overrides: str, finetune: str = "scratch") -> Contender:
         """packsight's own training, at its defaults but for what defines the work."""
         steps = self.folder / f"{name}.steps.json"
         arguments = (
@@ -83,7 +87,7 @@ class Work:
             f"model.backbone={self.cfg.backbone}",
             "model.weights=none",
             "recipe=full_frame",
-            "finetune=scratch",
+            f"finetune={finetune}",
             f"trainer.max_epochs={self.cfg.epochs}",
             "+callbacks.clock._target_=packsight.benchmark.clock.Clock",
             f"+callbacks.clock.file={steps}",
