@@ -10,7 +10,7 @@ PORT ?= 6006
 demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
 	$(BIN)/python scripts/prepare.py
 	$(BIN)/python scripts/train.py -m experiment=demo,demo_scratch perspective=top,side
-	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=12
+	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=8 explainer.max_steps=96
 	$(BIN)/python scripts/report.py name=demo
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
