@@ -73,9 +73,10 @@ def write_run(
     val_right: int = 8,
     state: str = "done",
     error: str | None = None,
+    variant: str = "",
 ) -> Path:
     """A run's folder, with `right` of 20 test images and `val_right` of 10 others right."""
-    folder = experiment / "sample" / backbone / perspective / "fp32" / "split_seed0"
+    folder = experiment / "sample" / backbone / perspective / "fp32" / f"split_seed0{variant}"
     folder.mkdir(parents=True)
     config = {
         "monitor": "val/loss",
@@ -190,6 +191,16 @@ def test_findings_choose_by_validation_and_tell_how_sure_they_are(tmp_path: Path
     assert sentences[4].startswith("Fusing the two cameras by ")
     assert sentences[5].startswith("The test has 20 packages: 19 of 20 right would mean anything ")
     assert len(sentences) == 6
+
+
+def test_findings_name_a_variant_only_where_nothing_else_tells_two_runs_apart(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path, "resnet18", "side", right=19, variant="_f1e1ef")
+    write_run(tmp_path, "vit", "side", right=16, val_right=5)
+    assert "f1e1ef" not in said_of(tmp_path)[0]
+    write_run(tmp_path, "resnet18", "side", right=12, val_right=5)
+    assert "f1e1ef" in said_of(tmp_path)[0]
 
 
 @pytest.mark.parametrize(

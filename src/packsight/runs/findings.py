@@ -3,7 +3,7 @@
 import pandas as pd
 
 from packsight.evaluation.metrics import wilson_interval
-from packsight.runs.leaderboard import SETTINGS, text
+from packsight.runs.leaderboard import text, varying
 from packsight.runs.pooled import COMPARABLE, FUSED
 
 CAMERAS = {
@@ -19,8 +19,7 @@ BY_PACKAGE = ("pair", FUSED)  # perspectives with one row per package instead of
 def findings(rows: pd.DataFrame) -> list[str]:
     """Sentences on the rows of `Pooled`, choosing by validation alone."""
     sentences = []
-    named = [name for name in SETTINGS if name in rows and name != "data"]
-    differing = [name for name in named if rows[name].nunique(dropna=False) > 1]
+    differing = [name for name in varying(rows) if name != "data"]
     groups = rows.groupby(COMPARABLE, sort=False, dropna=False)
     for (data, test, monitor, _), group in groups:
         prefix = f"{data}, {test}, by {monitor}: " if groups.ngroups > 1 else ""
