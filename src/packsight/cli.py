@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from packsight.console import errors
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
+from packsight.memory import keep_freed_memory
 from packsight.runs.journal import Ending, Journal
 
 HELP = ("--help", "-h")
@@ -76,6 +77,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             # again and once more at the end, took a third of a short training's overhead.
             gc.set_threshold(100_000)
             atexit.register(gc.freeze)
+            keep_freed_memory()
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
             if len(overrides) < len(sys.argv) - 1:

@@ -12,6 +12,7 @@ from typing import Any
 
 from packsight.console import console, errors, track
 from packsight.files import read_json
+from packsight.memory import KEEP
 
 Numbers = dict[str, float]
 
@@ -24,6 +25,7 @@ class Contender:
     folder: Path  # working directory
     steps: Path | None = None  # where it writes when its training steps ended
     reset: Callable[[], object] = field(default=lambda: None)
+    environment: Mapping[str, str] = field(default_factory=dict)  # variables of its own
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,14 @@ def run(contender: Contender) -> Numbers:
     """
     contender.reset()
     log = contender.folder / "process.log"
+    # Without what this process set for those that it starts: a peer would have it too.
+    inherited = {key: value for key, value in os.environ.items() if key not in KEEP}
     started = time.time()
     with log.open("w", encoding="utf-8") as output:
         process = subprocess.Popen(
-            contender.command, cwd=contender.folder, stdout=output, stderr=subprocess.STDOUT
-        )
+            contender.command, cwd=contender.folder, stdout=output, stderr=subprocess.STDOUT,
+            env=inherited | dict(contender.environment),
+        )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
     seconds = time.time() - started
     if status:

@@ -4,11 +4,13 @@ import importlib.util
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from packsight.benchmark.measure import Contender, Spread, interleaved, ratios, skipped
 from packsight.benchmark.work import Work
+from packsight.memory import KEEP
 
 # One thing changed at a time: overrides of packsight's configuration.
 LEVERS = {
@@ -21,16 +23,19 @@ LEVERS = {
     "without augmentation": ["transforms=none"],
 }
 COMPILED = {"compiled": ["model.compile=default"]}
+KEPT = {variable: str(value) for variable, (_, value) in KEEP.items()}
+GIVEN_BACK = {"MALLOC_MMAP_MAX_": "65536"}  # glibc's default, said: packsight then leaves it so
 
 
 def whole_processes(work: Work) -> dict[str, Any]:
-    """packsight against the floor, which has three forms, and against peers."""
+    """packsight against the floor, which has four forms, and against peers."""
     contenders = {
         "floor": work.floor("floor"),
         "packsight": work.train("packsight"),
         "packsight auto": work.train("auto", "precision=auto"),
         "floor, default layout": work.floor("floor_nchw", channels_last=False),
         "floor, decodes first": work.floor("floor_decode", decode=True),
+        "floor, memory kept": replace(work.floor("floor_kept"), environment=KEPT),
         **peers(work),
     }
     return compared(interleaved(contenders, work.cfg.repetitions, "whole processes"))
@@ -41,6 +46,7 @@ def levers(work: Work) -> dict[str, Any]:
     contenders = {"packsight": work.train("packsight")}
     for name, overrides in (LEVERS | (COMPILED if work.cfg.compile else {})).items():
         contenders[name] = work.train(f"lever_{name.replace(' ', '_')}", *overrides)
+    contenders["memory given back"] = replace(work.train("lever_memory"), environment=GIVEN_BACK)
     contenders["without a cache"] = _cold(work.train("lever_cache"), work)
     results = interleaved(contenders, work.cfg.repetitions, "levers")
     return compared(results, reference="packsight")
@@ -113,4 +119,4 @@ def _cold(contender: Contender, work: Work) -> Contender:
         contender.reset()
         shutil.rmtree(work.cache, ignore_errors=True)
 
-    return Contender(contender.command, contender.folder, contender.steps, reset)
+    return replace(contender, reset=reset)
