@@ -12,7 +12,7 @@ from packsight.explanation.integrated_gradients import IntegratedGradients
 
 
 def explain(network, images, baselines=None, **changes) -> list[Attribution]:
-    values = {"baselines": ["black"], "steps": 8, "part_steps": 4, "max_steps": 400}
+    values = {"baselines": ["black"], "steps": 9, "max_steps": 400}
     values |= {"max_batch": 16, **changes}
     starts = torch.zeros_like(images)[:, None] if baselines is None else baselines
     scorer = Scorer(network)
@@ -29,7 +29,7 @@ def test_a_linear_network_gives_weight_times_difference_from_the_baseline(linear
         assert item.score == pytest.approx((weight * image).sum().item(), abs=1e-4)
         assert item.baseline_score == pytest.approx((weight * start).sum().item(), abs=1e-4)
         assert item.delta == pytest.approx(0, abs=1e-4)
-        assert item.steps == 8  # no more than asked for where they do
+        assert item.steps == 9  # no more than asked for where they do
 
 
 def test_several_baselines_are_averaged(linear, images):
@@ -72,15 +72,39 @@ def test_the_limit_of_steps_holds(images):
         assert item.steps <= limit
 
 
-def test_a_part_of_the_path_is_as_captum_has_it(relu_network, images):
-    """One part of all steps is Captum's own answer."""
+def test_even_points_are_captums_trapezoidal_rule(relu_network, images):
+    """But for its step: a path of n points has n - 1 pieces, and Captum divides by n."""
     pictures = images(2)
-    found = explain(relu_network, pictures, steps=12, part_steps=12, max_steps=12)
+    found = explain(relu_network, pictures, steps=12, max_steps=12)
     expected = CaptumIntegratedGradients(Scorer(relu_network)).attribute(
-        pictures, baselines=torch.zeros_like(pictures), n_steps=12
+        pictures, torch.zeros_like(pictures), n_steps=12, method="riemann_trapezoid"
     )
     for item, colours in zip(found, expected, strict=True):
-        torch.testing.assert_close(item.map, colours.sum(dim=0).float(), atol=1e-6, rtol=1e-4)
+        captums = colours.sum(dim=0).float() * 12 / 11
+        torch.testing.assert_close(item.map, captums, atol=1e-6, rtol=1e-4)
+
+
+def test_adapted_points_come_to_the_map_of_very_many_even_ones(relu_network, images):
+    pictures = images(2)
+    exact_maps = CaptumIntegratedGradients(Scorer(relu_network)).attribute(
+        pictures, torch.zeros_like(pictures), n_steps=2000
+    )
+    for item, colours in zip(explain(relu_network, pictures, steps=33), exact_maps, strict=True):
+        off = (item.map - colours.sum(dim=0)).abs().sum() / colours.sum(dim=0).abs().sum()
+        assert off < 0.05
+        assert item.steps < 200
+
+
+def test_no_point_is_computed_twice(images):
+    seen = []
+
+    class Watched(Steep):
+        def forward(self, images: Tensor) -> Tensor:
+            seen.extend(images.mean(dim=(1, 2, 3)).tolist())
+            return super().forward(images)
+
+    [item] = explain(Watched(), images(1))
+    assert len(seen) == item.steps + 1  # the first look is for what batch normalisation to fold
 
 
 @pytest.mark.parametrize("size", [1, 4, 7, 64])

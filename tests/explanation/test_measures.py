@@ -40,7 +40,7 @@ def test_a_model_that_reads_one_region_is_found_out(reader, read, belt, damage):
     mask = torch.from_numpy(getattr(regions(), read))
     scorer = Scorer(reader(mask))
     image = torch.rand(1, 3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0))
-    method = IntegratedGradients(["black"], steps=8, part_steps=4, max_steps=8, max_batch=8)
+    method = IntegratedGradients(["black"], steps=9, max_steps=9, max_batch=8)
     with exact(scorer.device):
         [item] = method.explain(scorer, image, torch.zeros_like(image)[None])
     found = share_measures(item.map.numpy(), regions())

@@ -19,7 +19,7 @@ from packsight.runs.saved import Run
 
 STEPS = 48  # points on the path
 SIZES = (2, 4, 8)  # batches of the plain passes
-METHOD = IntegratedGradients(["black"], STEPS, part_steps=4, max_steps=STEPS, max_batch=8)
+METHOD = IntegratedGradients(["black"], STEPS, max_steps=STEPS, max_batch=8)
 
 
 def explanation_cost(work: Work, run: Run, data: PackageDataModule) -> dict[str, Any]:
