@@ -213,13 +213,11 @@ def _predictions(
 ) -> "dict[Split, pd.DataFrame]":
     """Splits scored with a run's best weights, in the precision of its training."""
     from packsight.evaluation.scoring import score_split
-    from packsight.models.backbone import memory_format
     from packsight.training import precision as precisions
 
     device = precisions.choose_device(device_name)
     precision = precisions.resolve(run.config.precision.name, device)
-    network = run.load_network().to(device, precisions.weights_dtype(precision))
-    network = network.to(memory_format=memory_format(run.config.model))
+    network = run.load_for_scoring(device, precision)
     numbers = partial(precisions.autocast, precision, device)
     return {split: score_split(network, data, split, device, numbers) for split in splits}
 

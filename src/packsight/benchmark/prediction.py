@@ -29,11 +29,13 @@ def prediction_rates(work: Work, run: Run, data: PackageDataModule) -> dict[str,
 
     Decoding and forward passes alone each have all cores; both in one process share them, so that
     the limit is 1 / (1 / decoding + 1 / forward). The forward pass has the faster of two forms: a
-    batch at a time, whose layers the cores share, or as many small batches as there are cores. All
-    take the same images the same number of times. `ratio` is the median of each turn's own.
+    batch at a time, whose layers the cores share, or as many small batches as there are cores; its
+    network is timm's, with nothing folded. All take the same images the same number of times.
+    `ratio` is the median of each turn's own.
     """
     photos = [Path(file) for file in png_files(work)]
     predictor = Predictor(run, "cpu")
+    network = run.load_network().to(memory_format=torch.channels_last)
     names = name_images(photos[0].parent, photos, "side")
     inputs = [{"side": row} for row in names.index]
     ready = data.images(data.rows(Split.TRAIN)["path"])
@@ -41,7 +43,7 @@ def prediction_rates(work: Work, run: Run, data: PackageDataModule) -> dict[str,
 
     @torch.inference_mode()
     def forward(images: Tensor) -> Tensor:
-        return predictor.network.probability(images, predictor.mirrors)
+        return network.probability(images, predictor.mirrors)
 
     def part(rows: Sequence[int]) -> Tensor:
         return forward(ready[rows[0] : rows[-1] + 1])

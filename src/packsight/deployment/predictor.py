@@ -10,7 +10,7 @@ from packsight.data.manifest import Perspective
 from packsight.data.pair import PAIR
 from packsight.errors import UserError
 from packsight.files import read_json
-from packsight.models.backbone import memory_format, mirrors
+from packsight.models.backbone import mirrors
 from packsight.runs.saved import Run
 from packsight.training import precision as precisions
 
@@ -25,8 +25,7 @@ class Predictor:
         self.mirrors = mirrors(run.config.transforms)
         self.device = precisions.choose_device(device)
         self.precision = precisions.resolve(run.config.precision.name, self.device)
-        network = run.load_network().to(self.device, precisions.weights_dtype(self.precision))
-        self.network = network.to(memory_format=memory_format(run.config.model))
+        self.network = run.load_for_scoring(self.device, self.precision)
 
     def look(self, frame: np.ndarray, camera: str) -> tuple[np.ndarray, str]:
         """What the model gets of an RGB uint8 frame [H, W, 3], and how it was cropped.

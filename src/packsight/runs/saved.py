@@ -14,7 +14,10 @@ from packsight.data.locate import BeltModel, unpack_belts
 from packsight.errors import UserError
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
+    import torch
+
     from packsight.models.backbone import Network
+    from packsight.training.precision import Precision
 
 BEST = Path("checkpoints", "best.ckpt")
 
@@ -47,6 +50,22 @@ class Run:
 
         checkpoint = read_checkpoint(self.checkpoint)
         return saved_network(self.config, self.image_size, checkpoint).float().eval()
+
+    def load_for_scoring(self, device: "torch.device", precision: "Precision") -> "Network":
+        """The network on a device, in a precision's weights, with batch normalisation folded."""
+        import torch
+
+        from packsight.models.backbone import memory_format
+        from packsight.models.fusing import fold_batch_norm
+        from packsight.training.precision import weights_dtype
+
+        layout = memory_format(self.config.model)
+        network = self.load_network().to(device).to(memory_format=layout)
+        height, width = self.image_size
+        cameras = 2 if self.config.perspective.paired else 1  # of a pair, side by side
+        noise = torch.rand(1, 3, height, width * cameras, generator=torch.Generator())
+        fold_batch_norm(network, noise.to(device))
+        return network.to(weights_dtype(precision))
 
     def load_belts(self) -> dict[str, BeltModel]:
         """What each camera's belt looks like, to locate packages in new images.

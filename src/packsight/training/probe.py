@@ -20,6 +20,7 @@ from packsight.data.datamodule import Batch, PackageDataModule, SeededSampler
 from packsight.data.manifest import LABELS, Split
 from packsight.files import replacing
 from packsight.models.backbone import Network, memory_format, without_head
+from packsight.models.fusing import fold_batch_norm
 from packsight.training.classifier import Classifier
 from packsight.training.precision import Precision, autocast, choose_device, weights_dtype
 
@@ -91,14 +92,17 @@ def keep_features(
     file = data.cache.file.parent / f"features-{_key(backbone, data, cfg, views)}.safetensors"
     if not file.is_file():
         device = choose_device(cfg.trainer.accelerator)
-        backbone.to(device, weights_dtype(precision)).to(memory_format=memory_format(cfg.model))
-        look = partial(_features, backbone, cfg=cfg, precision=precision, device=device)
+        backbone.to(device).to(memory_format=memory_format(cfg.model))
         sampler = SeededSampler(len(data.rows(Split.TRAIN)), cfg.seed)
         order = []
         for epoch in range(views):
             sampler.set_epoch(epoch)
             order += sorted(sampler)  # by row
-        train = look(data.train_dataloader().dataset, order)
+        images = data.train_dataloader().dataset
+        fold_batch_norm(backbone, images[order[0]].image[None].to(device))
+        backbone.to(weights_dtype(precision))
+        look = partial(_features, backbone, cfg=cfg, precision=precision, device=device)
+        train = look(images, order)
         val = look(data.val_dataloader().dataset, range(len(data.rows(Split.VAL))))
         tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
         with changing(file.parent):

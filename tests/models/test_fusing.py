@@ -5,8 +5,8 @@ import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
 
-from packsight.explanation.fusing import fold_batch_norm
 from packsight.models.backbone import create_network
+from packsight.models.fusing import fold_batch_norm
 
 
 def settle(network: nn.Module) -> nn.Module:
