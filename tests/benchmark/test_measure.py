@@ -1,4 +1,5 @@
 import math
+import os
 import sys
 
 import numpy as np
@@ -11,6 +12,7 @@ from packsight.benchmark.measure import (
     in_turns,
     interleaved,
     peak_mb,
+    peer_process,
     ratios,
 )
 from packsight.console import console
@@ -55,6 +57,14 @@ def test_one_that_fails_is_left_out_and_says_why(tmp_path, capsys):
     }
     assert set(interleaved(contenders, 1, "turns")) == {"floor"}
     assert "out of luck" in capsys.readouterr().err
+
+
+def test_a_peer_has_none_of_packsights_variables(monkeypatch):
+    monkeypatch.setenv("MALLOC_MMAP_MAX_", "0")
+    with peer_process(os.getpid) as peer:
+        assert os.environ["MALLOC_MMAP_MAX_"] == "0"
+        assert peer.submit(os.getenv, "MALLOC_MMAP_MAX_").result() is None
+        assert peer.submit(os.getpid).result() != os.getpid()
 
 
 def test_ratios_are_those_of_medians():

@@ -5,8 +5,11 @@ import os
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,18 @@ def ratios(
     """The medians of one number as ratios to the floor's."""
     reference = results[floor][key].median
     return {name: row[key].median / reference for name, row in results.items() if key in row}
+
+
+@contextmanager
+def peer_process(start: Callable[..., object], *arguments: Any) -> Iterator[ProcessPoolExecutor]:
+    """A process to submit a peer's calls to, without what packsight sets for its own processes."""
+    kept = {key: os.environ.pop(key) for key in KEEP if key in os.environ}
+    with ProcessPoolExecutor(1, get_context("spawn"), start, arguments) as pool:
+        try:
+            pool.submit(os.getpid).result()  # it starts with the first call
+        finally:
+            os.environ.update(kept)
+        yield pool
 
 
 def skipped(name: str, reason: str) -> None:
