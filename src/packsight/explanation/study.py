@@ -85,7 +85,7 @@ def tell(pooled: pd.DataFrame) -> None:
         "for damaged is to be read beside the share of area that the region covers",
     )  # fmt: skip
     for name in ("", "all", "damaged", "hit", "miss", "area"):
-        table.add_column(name, justify="left" if not name else "right")
+        table.add_column(name, justify="right" if name else "left", no_wrap=not name)
     for measure, rows in pooled.groupby("measure", sort=False):
         by_outcome = rows.set_index("outcome")
         cells = []
