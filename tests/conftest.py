@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
+# glibc's default, said: scripts that run in this process then do not begin it anew.
+os.environ["MALLOC_MMAP_MAX_"] = "65536"
 
 import pytest
 import torch

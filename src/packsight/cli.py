@@ -77,12 +77,12 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             # again and once more at the end, took a third of a short training's overhead.
             gc.set_threshold(100_000)
             atexit.register(gc.freeze)
-            keep_freed_memory()
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
             if len(overrides) < len(sys.argv) - 1:
                 print(help_text(stage, [o for o in overrides if not o.startswith("-")]))
                 return
+            keep_freed_memory()
             task = Task(main)
             interrupted = False
             try:

@@ -23,7 +23,6 @@ LEVERS = {
     "without augmentation": ["transforms=none"],
 }
 COMPILED = {"compiled": ["model.compile=default"]}
-KEPT = {variable: str(value) for variable, (_, value) in KEEP.items()}
 GIVEN_BACK = {"MALLOC_MMAP_MAX_": "65536"}  # glibc's default, said: packsight then leaves it so
 
 
@@ -35,7 +34,7 @@ def whole_processes(work: Work) -> dict[str, Any]:
         "packsight auto": work.train("auto", "precision=auto"),
         "floor, default layout": work.floor("floor_nchw", channels_last=False),
         "floor, decodes first": work.floor("floor_decode", decode=True),
-        "floor, memory kept": replace(work.floor("floor_kept"), environment=KEPT),
+        "floor, memory kept": replace(work.floor("floor_kept"), environment=KEEP),
         **peers(work),
     }
     return compared(interleaved(contenders, work.cfg.repetitions, "whole processes"))
