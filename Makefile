@@ -14,7 +14,7 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 camera
 	$(BIN)/python scripts/report.py name=demo
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, and of compilation (some minutes more)
 	$(BIN)/python -m pytest -m "sweeps or compiles"

@@ -2,13 +2,12 @@
 
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# glibc's default, said: scripts that run in this process then do not begin it anew.
-os.environ["MALLOC_MMAP_MAX_"] = "65536"
 
 import pytest
 import torch
@@ -21,6 +20,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # pytest-xdist runs a worker per core; more threads than that would only wait for each other.
 torch.set_num_threads(1)
+# What a shell script starts in the background ignores SIGINT, and so would all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# The files that take longest begin first, or a worker would end with one of them alone.
+LONG = ("test_readme.py", "test_resume.py", "test_end_to_end.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import platform
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
@@ -45,20 +44,3 @@ def test_freed_memory_is_used_again_unless_the_user_says_otherwise():
     mine, childs = faults("keep")
     assert max(mine, childs) < given_back / 20
     assert faults("keep", MALLOC_MMAP_MAX_="65536")[0] > given_back / 2
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left alone")
-def test_a_script_begins_anew_before_it_works():
-    """Its process is replaced by one with the same command and the variables set."""
-    look = (
-        "import os, runpy, sys\n"
-        "os.execv = lambda file, command: os._exit(7 if 'name=nowhere' in command else 8)\n"
-        "sys.argv = sys.argv[1:]\nrunpy.run_path(sys.argv[0], run_name='__main__')\n"
-    )
-    script = Path(__file__).resolve().parents[1] / "scripts" / "report.py"
-    command = [sys.executable, "-c", look, str(script), "name=nowhere"]
-    clean = {key: value for key, value in os.environ.items() if key not in KEEP}
-    assert subprocess.run(command, env=clean, check=False).returncode == 7
-    said = subprocess.run(command, env=clean | KEEP, check=False, capture_output=True, text=True)
-    assert said.returncode == 2
-    assert "error:" in said.stderr + said.stdout

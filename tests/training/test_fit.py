@@ -1,16 +1,12 @@
 """A training whose images stand on the device follows one whose images come from the cache."""
 
-from pathlib import Path
-
 import pandas as pd
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.manifest import read_manifest
 from packsight.data.on_device import DeviceDataset
-from packsight.data.prepare import prepare
 from packsight.models.weights import initial_network
 from packsight.training.fit import fit
 from packsight.training.precision import Precision
@@ -19,15 +15,6 @@ SIZE = (32, 48)
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=[32,48]", "data.batch_size=4", "trainer=cpu", "trainer.max_epochs=3",
          "callbacks.progress=null", "logger=none", "optimizer.lr=0.0001"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def prepared(sample, tmp_path_factory) -> Path:
-    settings = OmegaConf.create(
-        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
-         "max_unpacked_gb": 1, "overwrite": False}
-    )  # fmt: skip
-    return prepare(sample, tmp_path_factory.mktemp("data") / "sample", settings)
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from omegaconf import OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.manifest import read_manifest
-from packsight.data.prepare import prepare
 from packsight.errors import UserError
 from packsight.models.backbone import create_network, without_head
 from packsight.models.finetune import keeps_features
@@ -20,15 +19,6 @@ SIZE = (32, 32)
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=32", "crop=none",
          "finetune=probe", "data.batch_size=4", "trainer=cpu",
          "callbacks.progress=null", "optimizer.lr=0.01"]  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def prepared(sample, tmp_path_factory):
-    settings = OmegaConf.create(
-        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
-         "max_unpacked_gb": 1, "overwrite": False}
-    )  # fmt: skip
-    return prepare(sample, tmp_path_factory.mktemp("data") / "sample", settings)
 
 
 @pytest.fixture
