@@ -165,6 +165,26 @@ def test_folds_test_every_package_once():
     assert (sum(part.astype(int) for part in tested) == 1).all()
 
 
+def test_folds_choose_by_different_packages():
+    rows = manifest(packages(20, 20))
+    chosen_by = []
+    for fold in range(5):
+        data = SimpleNamespace(fold=fold, fractions=FRACTIONS, split_seed=0)
+        validation = rows[fold_splits(rows, data).eq("val")]
+        assert set(validation["fold"]) == {(fold + 1) % 5}
+        chosen_by += validation["serial"].unique().tolist()
+    assert len(set(chosen_by)) == len(chosen_by) == 30
+
+
+def test_more_validation_than_a_fold_has_comes_from_those_after_it():
+    rows = manifest(packages(20, 20))
+    half = {"train": 0.4, "val": 0.4, "test": 0.2}
+    data = SimpleNamespace(fold=3, fractions=half, split_seed=0)
+    splits = fold_splits(rows, data)
+    assert sorted(rows.loc[splits.eq("val"), "fold"].unique()) == [0, 4]
+    assert sorted(rows.loc[splits.eq("train"), "fold"].unique()) == [1, 2]
+
+
 def test_the_source_test_part_is_in_no_split_of_a_fold():
     rows = manifest(packages(15, 15, test=5, brought="train"))
     data = SimpleNamespace(fold=0, fractions=FRACTIONS, split_seed=0)

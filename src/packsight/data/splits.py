@@ -38,7 +38,8 @@ def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: 
     carved = names[:2] if held_out.any() else names
     splits = pd.Series(Split.TEST.value, index=packages.index, name="split", dtype=object)
     rest = packages.loc[~held_out, "label"]
-    splits[rest.index] = _carve(rest, {name: fractions[name] for name in carved}, seed)
+    rest = rest[hash_order(rest.index, seed)]
+    splits[rest.index] = _carve(rest, {name: fractions[name] for name in carved})
     return splits
 
 
@@ -65,8 +66,9 @@ def assign_folds(packages: pd.DataFrame, folds: int, seed: int) -> pd.Series:
 def fold_splits(manifest: pd.DataFrame, data: DictConfig) -> pd.Series:
     """The split of each row of a manifest when the packages of fold `data.fold` are the test set.
 
-    Validation is carved from the other folds; rows of the source's own test part get "".
-    Raises UserError if the manifest has no such fold.
+    Validation is carved from the next fold, and where that is not enough from those after it, so
+    that all folds together choose by many packages and not by the same few again and again. Rows
+    of the source's own test part get "". Raises UserError if the manifest has no such fold.
     """
     packages = manifest.drop_duplicates("serial").set_index("serial")
     folds = sorted(packages["fold"].dropna().unique())
@@ -74,9 +76,12 @@ def fold_splits(manifest: pd.DataFrame, data: DictConfig) -> pd.Series:
         known = f"0 … {folds[-1]}" if folds else "none (too few packages)"
         raise UserError(f"data.fold={data.fold} is not a fold of this data, which has {known}.")
     splits = packages["fold"].eq(data.fold).map({True: Split.TEST.value}).fillna("")
-    rest = packages.loc[packages["fold"].ne(data.fold).fillna(False), "label"]
+    others = packages[packages["fold"].ne(data.fold).fillna(False)]
+    others = others.loc[hash_order(others.index, data.split_seed)]
+    # What is cut last is validation: the next fold, whose number is one more.
+    rest = others.iloc[((data.fold - others["fold"]) % len(folds)).argsort(kind="stable")]["label"]
     shares = {name: data.fractions[name] for name in (Split.TRAIN.value, Split.VAL.value)}
-    splits[rest.index] = _carve(rest, shares, data.split_seed)
+    splits[rest.index] = _carve(rest, shares)
     return manifest["serial"].map(splits).rename("split")
 
 
@@ -87,8 +92,8 @@ def _brought_test(packages: pd.DataFrame) -> pd.Series:
     return packages["split"].eq(Split.TEST.value)
 
 
-def _carve(labels: pd.Series, fractions: dict[str, float], seed: int) -> pd.Series:
-    """Cut each label's serials, in hash order, into parts of these relative sizes."""
+def _carve(labels: pd.Series, fractions: dict[str, float]) -> pd.Series:
+    """Cut each label's serials, in the order given, into parts of these relative sizes."""
     counts = {label: int((labels == label).sum()) for label in LABELS}
     if min(counts.values()) < len(fractions):
         raise UserError(
@@ -98,7 +103,7 @@ def _carve(labels: pd.Series, fractions: dict[str, float], seed: int) -> pd.Seri
     parts = pd.Series("", index=labels.index, dtype=object)
     for label, count in counts.items():
         sizes = _sizes(count, list(fractions.values()))
-        parts[hash_order(labels.index[labels == label], seed)] = np.repeat(list(fractions), sizes)
+        parts[labels == label] = np.repeat(list(fractions), sizes)
     return parts
 
 
