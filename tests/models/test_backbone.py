@@ -64,7 +64,7 @@ def test_an_unknown_backbone_is_refused_with_close_names(config):
     ("overrides", "size"),
     [
         (["crop=none"], (224, 224)),
-        (["crop=auto", "perspective=side"], (240, 320)),
+        (["crop=auto", "perspective=side"], (288, 384)),
         (["crop=auto", "perspective=top"], (288, 512)),
         (["crop=auto", "data.image_size=96"], (96, 96)),
         (["crop=none", "data.image_size=[96,160]"], (96, 160)),
