@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from packsight.cli import name_variant, script
 
 if TYPE_CHECKING:
-    from packsight.runs.sweep import Trained
+    from packsight.runs.state import Trained
 
 
 @script("train")

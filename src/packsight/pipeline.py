@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.manifest import Split
     from packsight.runs.saved import Run
-    from packsight.runs.sweep import Trained
+    from packsight.runs.state import Trained
 
 
 def prepare(cfg: DictConfig) -> Path:
@@ -49,8 +49,7 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.runs.begun import settle, settle_images
     from packsight.runs.folder import choose_folder, resolved
     from packsight.runs.saved import read_run
-    from packsight.runs.state import is_done, recorded
-    from packsight.runs.sweep import Trained
+    from packsight.runs.state import Trained, is_done, recorded
     from packsight.training import precision as precisions
     from packsight.training.autotune import candidates
     from packsight.training.board import log_results

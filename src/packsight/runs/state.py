@@ -54,6 +54,19 @@ class Attempt:
     checkpoint: Path | None = None  # to go on from; None to start
 
 
+@dataclass(frozen=True)
+class Trained:
+    """What training a run came to."""
+
+    folder: Path
+    skipped: bool = False  # it was done before
+
+    def objective(self, monitor: str) -> float:
+        """The monitored metric on validation packages: what a search is to improve."""
+        validation = read_json(self.folder / "metrics.json")["val"]["all"]
+        return float(validation[monitor.split("/")[-1]])
+
+
 @contextmanager
 def recorded(folder: Path, config: dict[str, Any], wait: bool) -> Iterator[Attempt]:
     """Keep status.json true while a run is at work, and every other process away from it.

@@ -1,7 +1,7 @@
 """The end of a sweep: what became of each job, the leaderboard, and models.zip."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ from rich.table import Table
 from packsight.console import console
 from packsight.data.archive import pack
 from packsight.errors import UserError
-from packsight.files import read_json, write_json
+from packsight.files import write_json
 from packsight.runs.attributions import Looks, looks_table, write_looks
 from packsight.runs.journal import Ending, Outcome
 from packsight.runs.leaderboard import leaderboard_table, write_leaderboard
@@ -26,19 +26,6 @@ PACKED = (
 COLOURS = {
     Ending.DONE: "green", Ending.SKIPPED: "dim", Ending.BUSY: "yellow", Ending.FAILED: "red",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What training a run came to."""
-
-    folder: Path
-    skipped: bool = False  # it was done before
-
-    def objective(self, monitor: str) -> float:
-        """The monitored metric on validation packages: what a search is to improve."""
-        validation = read_json(self.folder / "metrics.json")["val"]["all"]
-        return float(validation[monitor.split("/")[-1]])
 
 
 def pack_models(experiment: Path) -> Path:
