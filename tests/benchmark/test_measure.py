@@ -55,8 +55,10 @@ def test_one_that_fails_is_left_out_and_says_why(tmp_path, capsys):
         "floor": contender(tmp_path, "floor"),
         "broken": contender(tmp_path, "broken", "raise SystemExit('out of luck')"),
     }
-    assert set(interleaved(contenders, 1, "turns")) == {"floor"}
-    assert "out of luck" in capsys.readouterr().err
+    assert set(interleaved(contenders, 3, "turns")) == {"floor"}
+    told = capsys.readouterr().err
+    assert "out of luck" in told
+    assert told.count("broken left out") == 1
 
 
 def test_a_peer_has_none_of_packsights_variables(monkeypatch):

@@ -102,15 +102,16 @@ def interleaved(
     results: dict[str, list[Numbers]] = {name: [] for name in contenders}
     turns = [name for _ in range(repetitions) for name in contenders]
     for name in track(turns, description):
+        if name not in results:  # it failed in an earlier turn
+            continue
         try:
             results[name].append(run(contenders[name]))
         except RuntimeError as failure:
             errors.print(f"{name} left out: {failure}", markup=False)
-            contenders = {key: value for key, value in contenders.items() if key != name}
+            del results[name]
     return {
         name: {key: Spread.of(row[key] for row in rows) for key in rows[0]}
         for name, rows in results.items()
-        if rows and name in contenders
     }
 
 
