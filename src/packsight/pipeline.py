@@ -134,7 +134,7 @@ def explain(cfg: DictConfig) -> list[Path]:
         from packsight.explanation.baselines import Baselines, parse_baselines
         from packsight.explanation.selection import select
         from packsight.explanation.study import check_sanity, explain_images, tell
-        from packsight.training.board import show_image
+        from packsight.training.board import show_files
         from packsight.training.precision import choose_device
 
         explainer = instantiate(cfg.explainer, _convert_="all")
@@ -154,8 +154,8 @@ def explain(cfg: DictConfig) -> list[Path]:
             if cfg.sanity:
                 check_sanity(network, data, chosen, explainer, baselines, cfg.sanity, folder)
             if folder.parent == run.folder:
-                for picture in [folder / "contact_sheet.png", *(folder / "panels").iterdir()]:
-                    show_image(run.folder, f"explanations/{picture.stem}", picture)
+                pictures = [folder / "contact_sheet.png", *(folder / "panels").iterdir()]
+                show_files(run.folder, "explanations", pictures)
             console.print(f"maps: [cyan]{folder}[/]")
             folders.append(folder)
     return folders

@@ -6,7 +6,7 @@ are those of Okabe and Ito (2008), told apart by colour-blind readers too.
 
 from collections.abc import Mapping
 from pathlib import Path
-from textwrap import fill
+from textwrap import fill, wrap
 from typing import Any
 
 import numpy as np
@@ -124,7 +124,7 @@ def score_figure(predictions: pd.DataFrame, title: str) -> Figure:
     axes.axvline(THRESHOLD, color="black", linestyle="--", linewidth=1)
     axes.text(THRESHOLD, 1.52, f"threshold {THRESHOLD:g}", ha="center", va="bottom", fontsize=8)
     axes.set(xlim=(0, 1), ylim=(-0.5, 1.5), xlabel="probability of damaged")
-    axes.set_yticks([0, 1], LABELS)
+    axes.set_yticks([0, 1], LABELS, rotation=90, va="center")
     return figure
 
 
@@ -185,15 +185,28 @@ def _draw_history(axes: Axes, history: pd.DataFrame, column: str) -> None:
 def _canvas(
     title: str, predictions: pd.DataFrame | None, panels: int, size: tuple[float, float]
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side; its title tells how much data is behind it."""
-    figure = Figure(figsize=size, layout="constrained")
+    """A figure with panels side by side; its title tells how much data is behind it.
+
+    Margins are given, in inches: for matplotlib to find them takes as long as to draw.
+    """
     if predictions is not None:
         packages = predictions["serial"].nunique()
         title = f"{title}\n{len(predictions)} images of {packages} packages"
     # Some 13 letters of this size stand on an inch.
-    title = "\n".join(fill(line, int(13 * size[0])) for line in title.splitlines())
-    figure.suptitle(title, fontsize=10, parse_math=False)
-    grid = list(figure.subplots(1, panels, squeeze=False).flat)
+    lines = [part for line in title.splitlines() for part in wrap(line, int(13 * size[0]))]
+    (width, height), (left, right, bottom, line, gap) = size, (0.62, 0.2, 0.48, 0.17, 0.6)
+    top = 0.35 + line * len(lines)
+    figure = Figure(figsize=size)
+    figure.suptitle("\n".join(lines), y=1 - 0.08 / height, va="top", fontsize=10, parse_math=False)
+    panel = (width - left - right - gap * (panels - 1)) / panels
+    margins = {
+        "left": left / width,
+        "right": 1 - right / width,
+        "bottom": bottom / height,
+        "top": 1 - top / height,
+        "wspace": gap / panel,
+    }
+    grid = list(figure.subplots(1, panels, squeeze=False, gridspec_kw=margins).flat)
     for axes in grid:
         axes.tick_params(labelsize=9)
     return figure, grid

@@ -7,10 +7,12 @@ import lightning as L
 import pandas as pd
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from torchvision.io import encode_jpeg
 from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.files import replacing
+from packsight.training.board import show_image
 
 
 class History(Checkpoint):
@@ -64,5 +66,5 @@ class AugmentedImages(L.Callback):
         if trainer.global_step == 0 and batch.image.ndim == 4:
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    sheet = make_grid(batch.image[:16].cpu(), nrow=4)
-                    logger.experiment.add_image("train/images", sheet, 0)
+                    sheet = encode_jpeg(make_grid(batch.image[:16].cpu(), nrow=4), quality=95)
+                    show_image(logger.experiment, "train/images", sheet.numpy().tobytes())
