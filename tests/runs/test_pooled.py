@@ -30,9 +30,10 @@ def write_fold(
     spread: float = 1.0,
     hidden: Sequence[str] = (),
     crop: str | None = None,
+    precision: str = "fp32",
 ) -> Path:
     """A run's folder for one fold: the wider its `spread`, the more packages it gets wrong."""
-    folder = experiment / f"sample/{backbone}/{perspective}/fp32/fold{fold}_seed0"
+    folder = experiment / f"sample/{backbone}/{perspective}/{precision}/fold{fold}_seed0"
     folder.mkdir(parents=True)
     config = {
         "monitor": "val/loss",
@@ -41,7 +42,7 @@ def write_fold(
         "data": {"name": "sample", "fold": fold},
         "perspective": {"name": perspective},
         "model": {"backbone": backbone, "weights": "bundled"},
-        "precision": {"name": "fp32"},
+        "precision": {"name": precision},
         "crop": {"name": crop},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
@@ -158,6 +159,20 @@ def test_verdicts_are_those_that_validation_chose(experiment: Path, pooled: Pool
     assert alone["serial"].tolist() == SERIALS[:1]
     assert alone["cameras"].tolist() == ["top"]
     assert alone["probability"].tolist() == alone["probability_top"].tolist()
+
+
+def test_cameras_for_which_auto_chose_different_precisions_are_fused(tmp_path: Path) -> None:
+    write_fold(tmp_path, "a", "top", 0, precision="bf16")
+    write_fold(tmp_path, "a", "side", 0)
+    for precision in ("fp32", "bf16"):
+        write_fold(tmp_path, "b", "top", 0, spread=3, precision=precision)
+    write_fold(tmp_path, "b", "side", 0, spread=3)
+    rows = pool_runs(tmp_path, collect(tmp_path)).rows
+    fused = rows[rows["fusion"] == "mean"]
+    assert sorted(zip(fused["backbone"], fused["precision"], strict=True)) == [
+        ("a", "bf16 + fp32"),
+        ("b", "fp32"),
+    ]
 
 
 def test_one_fold_that_is_missing_on_one_camera_is_missing_in_the_fusion(tmp_path: Path) -> None:

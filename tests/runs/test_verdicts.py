@@ -16,16 +16,18 @@ from packsight.runs.verdicts import fit_on_validation, pair_runs, write_verdicts
 SERIALS = [f"{number:013d}" for number in range(20)]
 
 
-def run(root: Path, camera: str, backbone: str = "a", fold: int | None = None) -> Run:
+def run(
+    root: Path, camera: str, backbone: str = "a", fold: int | None = None, precision: str = "fp32"
+) -> Run:
     part = "split" if fold is None else f"fold{fold}"
-    name = f"sample/{backbone}/{camera}/fp32/{part}_seed0"
+    name = f"sample/{backbone}/{camera}/{precision}/{part}_seed0"
     config = OmegaConf.create(
         {
             "seed": 0,
             "data": {"name": "sample", "fold": fold},
             "perspective": {"name": camera},
             "model": {"backbone": backbone, "weights": "bundled"},
-            "precision": {"name": "fp32"},
+            "precision": {"name": precision},
         }
     )
     return Run(root / name, root / name / "best.ckpt", config, name)
@@ -49,6 +51,16 @@ def test_the_only_two_runs_are_a_pair_whatever_their_settings(tmp_path):
     assert names(pair_runs(runs)) == [(runs[0].name, runs[1].name)]
     assert pair_runs([*runs, run(tmp_path, "side", "c")]) == []
     assert pair_runs([run(tmp_path, "top", fold=0), run(tmp_path, "side", fold=1)]) == []
+
+
+def test_runs_for_which_auto_chose_different_precisions_are_a_pair(tmp_path):
+    runs = [run(tmp_path, "top", precision="bf16"), run(tmp_path, "side")]
+    others = [run(tmp_path, camera, "b") for camera in ("top", "side")]
+    found = names(pair_runs([*runs, *others]))
+    assert sorted(found) == [tuple(one.name for one in pair) for pair in (runs, others)]
+    equal = run(tmp_path, "top")
+    found = names(pair_runs([*runs, *others, equal]))
+    assert sorted(found) == [(top.name, side.name) for top, side in ((equal, runs[1]), others)]
 
 
 def write_predictions(folder: Path, camera: str, split: str, seed: int) -> None:

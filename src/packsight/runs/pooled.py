@@ -163,12 +163,18 @@ def _rank(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _pairs(rows: pd.DataFrame) -> list[tuple[int, int]]:
-    """Indices of top and side rows with the same settings, and of the best row of each."""
+    """Indices of top and side rows with the same settings, and of the best row of each.
+
+    precision=auto may choose another one for either camera, so precisions differ where they must.
+    """
     cameras = [
         rows[rows["perspective"] == camera].reset_index(names="row") for camera in ("top", "side")
     ]
-    same = [key for key in KEYS if key != "perspective"]
+    same = [key for key in KEYS if key not in ("perspective", "precision")]
     matched = pd.merge(*cameras, on=same)
+    equal = matched[matched["precision_x"] == matched["precision_y"]]
+    served = matched["row_x"].isin(equal["row_x"]) | matched["row_y"].isin(equal["row_y"])
+    matched = pd.concat([equal, matched[~served]])
     once = [*COMPARABLE, "seed"]
     best = [
         table.dropna(subset="rank").sort_values("rank").drop_duplicates(once) for table in cameras

@@ -23,6 +23,7 @@ from packsight.runs.saved import Run
 def pair_runs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
     """Runs on top and on side that share data, fold, seed and all other settings.
 
+    precision=auto may choose another one for either camera, so precisions differ where they must.
     Where a fold and seed have one of each alone, they are a pair whatever their settings.
     """
 
@@ -31,7 +32,7 @@ def pair_runs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
         return tuple(str(chosen[key]) for key in ("data", "fold", "seed"))
 
     def rest(run: Run) -> dict[str, object]:
-        return settings(run.config, run.folder) | {"perspective": None}
+        return settings(run.config, run.folder) | {"perspective": None, "precision": None}
 
     pairs = []
     for _, group in groupby(sorted(runs, key=packages), packages):
@@ -41,7 +42,9 @@ def pair_runs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
         tops, sides = cameras.values()
         alone = len(tops) == len(sides) == 1
         pairs += [(top, side) for top in tops for side in sides if alone or rest(top) == rest(side)]
-    return pairs
+    equal = [(t, s) for t, s in pairs if t.config.precision.name == s.config.precision.name]
+    served = {run.folder for pair in equal for run in pair}
+    return equal + [(t, s) for t, s in pairs if not served & {t.folder, s.folder}]
 
 
 def fit_on_validation(kind: Fusion, top: Run, side: Run) -> LateFusion:
