@@ -62,8 +62,9 @@ class AugmentedImages(L.Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Batch, batch_idx: int
     ) -> None:
-        # A probe's batches are features.
-        if trainer.global_step == 0 and batch.image.ndim == 4:
+        # A probe's batches are features; of several processes one writes.
+        first = trainer.global_step == 0 and trainer.is_global_zero
+        if first and batch.image.ndim == 4:
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
                     sheet = encode_jpeg(make_grid(batch.image[:16].cpu(), nrow=4), quality=95)
