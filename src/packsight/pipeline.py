@@ -101,16 +101,15 @@ def train(cfg: DictConfig) -> "Trained":
 
 def evaluate(cfg: DictConfig) -> list[Path]:
     """Trained runs on a split of prepared data, and verdicts where both cameras have a run."""
-    from packsight.data.manifest import Split
     from packsight.models.fusion import parse_fusion
-    from packsight.runs.saved import find_runs
+    from packsight.runs.saved import find_runs, results_folder
 
-    split, fusion = _choice(Split, "split", cfg.split), parse_fusion(cfg.fusion)
+    split, fusion = _split(cfg.split), parse_fusion(cfg.fusion)
     folders = {}
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         for run in runs:
             data = _data_of(run, cfg)
-            folder = _output(run, cfg, "evaluations") / f"{data.root.name}_{split}"
+            folder = results_folder(run, cfg, "evaluations") / f"{data.root.name}_{split}"
             _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders[run.name] = folder
@@ -124,10 +123,9 @@ def explain(cfg: DictConfig) -> list[Path]:
     """Where trained runs looked: every image's map measured, and a gallery of each outcome."""
     from hydra.utils import instantiate
 
-    from packsight.data.manifest import Split
-    from packsight.runs.saved import find_runs
+    from packsight.runs.saved import find_runs, results_folder
 
-    split = _choice(Split, "split", cfg.split)
+    split = _split(cfg.split)
     folders = []
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
         from packsight.explanation.attribution import Scorer
@@ -146,7 +144,7 @@ def explain(cfg: DictConfig) -> list[Path]:
             predictions = _predictions(run, data, [split], cfg.device)[split]
             images = [*map(str, cfg.images)]
             chosen = select(predictions, split, cfg.per_outcome, images, cfg.measured)
-            folder = _output(run, cfg, "explanations")
+            folder = results_folder(run, cfg, "explanations")
             network = run.load_network().to(device)
             baselines = Baselines(data, explainer.baselines)
             pooled = explain_images(Scorer(network), data, chosen, explainer, baselines, folder)
@@ -154,8 +152,8 @@ def explain(cfg: DictConfig) -> list[Path]:
             if cfg.sanity:
                 check_sanity(network, data, chosen, explainer, baselines, cfg.sanity, folder)
             if folder.parent == run.folder:
-                pictures = [folder / "contact_sheet.png", *(folder / "panels").iterdir()]
-                show_files(run.folder, "explanations", pictures)
+                panels = (folder / "panels").iterdir()
+                show_files(run.folder, "explanations", [folder / "contact_sheet.png", *panels])
             console.print(f"maps: [cyan]{folder}[/]")
             folders.append(folder)
     return folders
@@ -233,20 +231,13 @@ def _evaluate(
     return metrics
 
 
-def _output(run: "Run", cfg: DictConfig, kind: str) -> Path:
-    """Where results about a run go: `output=`, the run's own folder, or outputs/ for an archive."""
-    if cfg.output is not None:
-        return Path(cfg.output, run.name)
-    if Path(cfg.run).is_dir():
-        return run.folder / kind
-    return Path(cfg.outputs, kind, run.name)
+def _split(name: str) -> "Split":
+    """The split of that name. Raises UserError with the names there are."""
+    from packsight.data.manifest import Split
 
-
-def _choice(choices: "type[Split]", key: str, value: str) -> "Split":
-    """The member of that name. Raises UserError with the names there are."""
-    if value not in list(choices):
-        raise UserError(f"{key}={value} is unknown; use one of {', '.join(choices)}.")
-    return choices(value)
+    if name not in list(Split):
+        raise UserError(f"split={name} is unknown; use one of {', '.join(Split)}.")
+    return Split(name)
 
 
 def _max_bytes(cfg: DictConfig) -> int:

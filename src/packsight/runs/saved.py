@@ -1,4 +1,4 @@
-"""Runs that stand on disk or in models.zip: how to find them and load their network."""
+"""Runs that stand on disk or in models.zip: how to find and load them, where their results go."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -129,3 +129,12 @@ def _from_checkpoint(path: Path) -> Run:
         raise UserError(f"{path} was not written by packsight; give a run's best.ckpt.")
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
     return Run(folder, path, OmegaConf.create(config), path.stem)
+
+
+def results_folder(run: Run, cfg: DictConfig, kind: str) -> Path:
+    """Where results about a run go: `output=`, the run's own folder, or outputs/ for an archive."""
+    if cfg.output is not None:
+        return Path(cfg.output, run.name)
+    if Path(cfg.run).is_dir():
+        return run.folder / kind
+    return Path(cfg.outputs, kind, run.name)
