@@ -14,16 +14,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
-from sklearn.metrics import (
-    average_precision_score,
-    confusion_matrix,
-    precision_recall_curve,
-    roc_auc_score,
-    roc_curve,
-)
 
 from packsight.data.manifest import LABELS, Perspective
 from packsight.evaluation.metrics import THRESHOLD
+from packsight.evaluation.ranking import auroc, average_precision, counts_by_threshold
 from packsight.files import replacing
 
 BLACK, ORANGE, GREEN, BLUE, VERMILION = "black", "#E69F00", "#009E73", "#0072B2", "#D55E00"
@@ -49,7 +43,8 @@ def save(figure: Figure, path: Path) -> None:
 def confusion_figure(predictions: pd.DataFrame, title: str) -> Figure:
     """Images by label (rows) and prediction (columns): counts, and the share of their row."""
     predicted = np.where(predictions["probability"] >= THRESHOLD, LABELS[1], LABELS[0])
-    counts = confusion_matrix(predictions["label"], predicted, labels=list(LABELS))
+    crossed = pd.crosstab(predictions["label"].to_numpy(), predicted)
+    counts = crossed.reindex(index=LABELS, columns=LABELS, fill_value=0).to_numpy()
     totals = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
     figure, (axes,) = _canvas(title, predictions, 1, (3.4, 3.3))
@@ -72,8 +67,9 @@ def roc_pr_figure(predictions: pd.DataFrame, title: str) -> Figure:
     figure, (roc, pr) = _canvas(title, predictions, 2, (6.8, 3.5))
     roc.plot([0, 1], [0, 1], color="0.7", linewidth=1)
     for part, rows in _parts(predictions).items():
-        label, score = rows["label"] == LABELS[1], rows["probability"]
-        if label.nunique() < 2:
+        damaged = (rows["label"] == LABELS[1]).to_numpy()
+        score = rows["probability"].to_numpy()
+        if damaged.all() or not damaged.any():
             continue
         colour, dashes = PART_STYLES[part]
         style: dict[str, Any] = {
@@ -82,12 +78,14 @@ def roc_pr_figure(predictions: pd.DataFrame, title: str) -> Figure:
             "clip_on": False,
             "zorder": 3,
         }
-        rate, recall, _ = roc_curve(label, score, drop_intermediate=False)
-        roc.plot(rate, recall, label=f"{part} {roc_auc_score(label, score):.3f}", **style)
-        precision, recall, _ = precision_recall_curve(label, score)
-        area = average_precision_score(label, score)
+        alarms, hits = counts_by_threshold(damaged, score)
+        recall, area = hits / hits[-1], auroc(damaged, score)
+        roc.plot(alarms / alarms[-1], recall, label=f"{part} {area:.3f}", **style)
+        # Nothing is said to be damaged at first, so no alarm is false.
+        precision = np.append(1, hits[1:] / (hits + alarms)[1:])
+        area = average_precision(damaged, score)
         # Average precision sums steps; a straight line between the points would show more.
-        pr.plot(recall, precision, drawstyle="steps-post", label=f"{part} {area:.3f}", **style)
+        pr.plot(recall, precision, drawstyle="steps-pre", label=f"{part} {area:.3f}", **style)
     base = float((predictions["label"] == LABELS[1]).mean())
     pr.axhline(base, color="0.7", linewidth=1)
     for axes, name in ((roc, "AUROC"), (pr, "AP")):
