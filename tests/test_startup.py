@@ -72,3 +72,23 @@ def test_help_shows_choices_and_what_overrides_change(tmp_path):
     assert "model: convnext, efficientnet," in shown
     *_, shown = imported(tmp_path, "benchmark", "--help", "epochs=7")
     assert "epochs: 7" in shown
+
+
+TRAINING = """
+import sys
+from packsight.startup import start_quickly
+start_quickly()
+import packsight.evaluation.scoring, packsight.training.board, packsight.training.fit
+print(*{"scipy.stats", "sklearn"} & set(sys.modules))
+import scipy.signal
+from scipy.signal import windows
+import scipy.signal.windows as same
+assert windows is same
+print(scipy.signal.convolve([1, 2], [1, 1]).tolist(), "scipy.stats" in sys.modules)
+"""
+
+
+def test_training_imports_no_scipy_and_who_asks_for_it_gets_it():
+    command = [sys.executable, "-W", "ignore", "-c", TRAINING]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["", "[1, 3, 2] True"]

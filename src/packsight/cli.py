@@ -1,7 +1,5 @@
 """What every script shares: Hydra, one sentence for a user's mistake, and exit codes."""
 
-import atexit
-import gc
 import os
 import sys
 import warnings
@@ -20,6 +18,7 @@ from packsight.console import errors
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.memory import keep_freed_memory
 from packsight.runs.journal import Ending, Journal
+from packsight.startup import start_quickly
 
 HELP = ("--help", "-h")
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -73,10 +72,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
         def run() -> None:
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
-            # Imports make a million objects that stay: looking through them for garbage, again and
-            # again and once more at the end, took a third of a short training's overhead.
-            gc.set_threshold(100_000)
-            atexit.register(gc.freeze)
+            start_quickly()
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
             if len(overrides) < len(sys.argv) - 1:
