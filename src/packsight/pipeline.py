@@ -55,6 +55,7 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.training.board import log_results
     from packsight.training.compilation import check_compile
     from packsight.training.fit import fit
+    from packsight.training.on_cpu import suit_cpu
 
     device = precisions.choose_device(cfg.trainer.accelerator)
     among = candidates(cfg, device)
@@ -84,7 +85,7 @@ def train(cfg: DictConfig) -> "Trained":
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     network = build()
     if not keeps_features(cfg.finetune):
-        precisions.suit_cpu(network, precision, device)
+        suit_cpu(network, precision, device)
     data = PackageDataModule(root, manifest, cfg, size, Path(cfg.outputs, "cache"))
     with recorded(folder, config, cfg.run.wait) as attempt:
         if attempt.done:

@@ -2,11 +2,9 @@
 
 from contextlib import AbstractContextManager, nullcontext
 from enum import StrEnum
-from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
 
 from packsight.errors import UserError
 
@@ -73,24 +71,3 @@ def autocast(precision: Precision, device: torch.device) -> AbstractContextManag
     if precision not in AUTOCAST:
         return nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])
-
-
-def suit_cpu(network: nn.Module, precision: Precision, device: torch.device) -> None:
-    """Make a network that is to learn in bf16 on a CPU do in fp32 what is slower in bf16.
-
-    That is a depthwise convolution with a stride, for whose backward pass oneDNN has no bf16
-    kernel: four of them take a third of a step of MobileNetV2. Weights and their names stay.
-    """
-    if precision is not Precision.BF16 or device.type != "cpu":
-        return
-    for module in network.modules():
-        if not isinstance(module, nn.Conv2d):
-            continue
-        if 1 < module.groups == module.in_channels and module.stride != (1, 1):
-            # No closure: a copy of the module would compute with this one's weights.
-            module.forward = partial(_in_fp32, type(module), module)  # type: ignore[method-assign]
-
-
-def _in_fp32(kind: type[nn.Module], module: nn.Module, images: Tensor) -> Tensor:
-    with torch.autocast("cpu", enabled=False):
-        return kind.forward(module, images.float()).to(images.dtype)
