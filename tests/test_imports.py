@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
 ROOMS = ["data", "models", "evaluation", "training", "explanation", "runs", "deployment"]
-ORDER = ["errors", "console", "files", "lock", "cores", "memory", *ROOMS, "pipeline", "benchmark",
-         "jobs", "cli"]  # fmt: skip
+ORDER = ["errors", "console", "files", "lock", "cores", "memory", "startup", *ROOMS, "pipeline",
+         "benchmark", "jobs", "cli"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:
