@@ -14,10 +14,12 @@ def keep_freed_memory() -> None:
 
     glibc hands blocks of megabytes back to the system, which has to clear every page of the next
     one: on a CPU, where each layer's output is such a block, 10 to 25 % of a bf16 step. Where one
-    of the variables is set already, that counts; other C libraries are left alone.
+    of the variables is set already, or GLIBC_TUNABLES speaks of malloc, that counts; other C
+    libraries are left alone.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
-    if mallopt is None or os.environ.keys() & KEEP:
+    said = os.environ.keys() & KEEP or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", "")
+    if mallopt is None or said:
         return
     os.environ.update(KEEP)  # which a process reads when it begins
     for variable, value in KEEP.items():

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from packsight.errors import UserError
 from packsight.files import read_json
 from packsight.models.backbone import Network, create_network
 from packsight.models.weights import network_state, read_checkpoint
-from packsight.training.compilation import MODES, check_compile
+from packsight.training.compilation import MODES, Compiled, check_compile
 
 CPU = torch.device("cpu")
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
@@ -47,6 +48,26 @@ def test_a_traced_run_leaves_the_weights_of_an_ordinary_network(
     for name in ("best", "last"):
         checkpoint = read_checkpoint(run / "checkpoints" / f"{name}.ckpt")
         assert list(network_state(checkpoint)) == names
+
+
+def test_a_sweep_of_many_networks_compiles_each_of_them(monkeypatch):
+    compiled = []
+
+    def count(graph, inputs):
+        compiled.append(graph)
+        return graph.forward
+
+    def traced(network: Network, mode: str) -> None:
+        nn.Module.compile(network, backend=count)
+
+    monkeypatch.setattr(Network, "compile", traced, raising=False)
+    torch.compiler.reset()
+    for layers in range(1, 11):
+        backbone = nn.Sequential(*(nn.Conv2d(3, 3, 1) for _ in range(layers)))
+        network = Network(backbone, (0.5,) * 3, (0.5,) * 3)
+        Compiled("default").on_fit_start(None, SimpleNamespace(network=network))
+        network(torch.rand(1, 3, 2, 2))
+    assert len(compiled) == 10
 
 
 @pytest.mark.compiles

@@ -12,6 +12,7 @@ from packsight.errors import UserError
 from packsight.models.backbone import Network
 
 MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
+FORMS = 64  # of Network.forward that are compiled in one process
 
 
 def check_compile(cfg: DictConfig, device: torch.device) -> None:
@@ -43,4 +44,6 @@ class Compiled(L.Callback):
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         network = pl_module.network
         assert isinstance(network, Network)
+        # All networks of a sweep share one `forward`; torch would leave its ninth form as it is.
+        torch._dynamo.config.recompile_limit = FORMS
         network.compile(mode=self.mode)
