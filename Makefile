@@ -24,7 +24,7 @@ lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-benchmark: $(VENV)/.installed ## Measure how fast packsight is here (20 minutes on 2 cores; leave them idle)
+benchmark: $(VENV)/.installed ## Measure how fast packsight is here (40 minutes on 2 cores; leave them idle)
 	$(BIN)/python scripts/benchmark.py
 
 dashboard: $(VENV)/.installed ## Open TensorBoard over outputs/ (PORT=6006)

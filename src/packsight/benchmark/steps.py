@@ -58,8 +58,8 @@ def _rates(
         torch.compiler.reset()
         network.compile()
     apply_matmul(precision)
-    images = torch.randint(256, (work.cfg.batch_size, size, size, 3), dtype=torch.uint8)
-    images = images.permute(0, 3, 1, 2).to(device)
+    images = torch.randint(256, (work.cfg.batch_size, 3, size, size), dtype=torch.uint8)
+    images = images.to(device, memory_format=LAYOUTS[layout])
     labels = torch.arange(work.cfg.batch_size, device=device) % 2
     fused = precision is not Precision.FP16  # as in packsight.training.optim
     optimizer = torch.optim.AdamW(network.parameters(), fused=fused)
