@@ -76,9 +76,18 @@ def test_a_clamp_and_its_gradient_are_relu6s_at_and_beyond_its_limits(clamped, d
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0, equal_nan=True)
 
 
-def test_a_clamp_works_in_place(clamped):
+def test_a_clamp_keeps_no_copy_of_its_input_for_the_gradient(clamped):
+    kept = []
     features = torch.randn(4, requires_grad=True) * 9
-    assert clamped(features).data_ptr() == features.data_ptr()
+
+    def keep(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        outputs = clamped(features)
+    assert outputs.data_ptr() == features.data_ptr()
+    assert kept == [outputs.data_ptr()]
 
 
 def test_an_activation_that_keeps_its_input_is_left_so():

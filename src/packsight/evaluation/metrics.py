@@ -91,7 +91,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float | None, float | 
     share, more = successes / trials, NormalDist().inv_cdf(0.975) ** 2 / trials
     middle = (share + more / 2) / (1 + more)
     spread = sqrt(more * share * (1 - share) + more**2 / 4) / (1 + more)
-    return max(0.0, middle - spread), min(1.0, middle + spread)  # but for rounding, within
+    # Rounding alone could leave 0 to 1.
+    return max(0.0, middle - spread), min(1.0, middle + spread)
 
 
 def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:

@@ -154,7 +154,7 @@ def _step(
     if keeps_features(cfg.finetune):
         trial.eval().requires_grad_(False)
     else:
-        suit_cpu(trial, Precision.BF16, device)  # and so every other precision
+        suit_cpu(trial, Precision.BF16, device)  # which suits every precision
         freeze_stages(trial, cfg.finetune.frozen_share)
         keep_frozen(trial.train())
         # One for each layout, whose state then has it too.
