@@ -64,8 +64,8 @@ def script() -> Callable[..., int]:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory) -> Path:
     """Raw images of 16 rendered packages, as a zip in the real layout."""
-    from packsight.data.archive import pack
-    from packsight.data.sample import render_sample
+    from packsight.sample.render import render_sample
+    from packsight.system.archive import pack
 
     folder = tmp_path_factory.mktemp("sample")
     render_sample(folder / "raw", packages=16, seed=3, workers=1)

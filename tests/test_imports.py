@@ -1,4 +1,4 @@
-"""Imports run one way: data, models, evaluation, training, explanation, runs, deployment."""
+"""Imports run one way, from a later room to an earlier one."""
 
 import ast
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
-ROOMS = ["data", "models", "evaluation", "training", "explanation", "runs", "deployment"]
-ORDER = ["errors", "console", "files", "lock", "cores", "memory", "startup", *ROOMS, "pipeline",
+ORDER = ["errors", "domain", "system", "sample", "imaging", "preparation", "data", "models",
+         "evaluation", "training", "explanation", "runs", "reporting", "deployment", "pipeline",
          "benchmark", "jobs", "cli"]  # fmt: skip
 
 

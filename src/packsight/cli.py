@@ -14,11 +14,11 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
-from packsight.console import errors
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
-from packsight.memory import keep_freed_memory
 from packsight.runs.journal import Ending, Journal
-from packsight.startup import start_quickly
+from packsight.system.console import errors
+from packsight.system.malloc import keep_freed_memory
+from packsight.system.startup import start_quickly
 
 HELP = ("--help", "-h")
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
@@ -94,7 +94,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             journal = Journal(Multirun.outputs, task.sweep)
             outcomes = journal.read()
             if outcomes:
-                from packsight.runs.sweep import finish
+                from packsight.reporting.sweep_end import finish
 
                 finish(stage, outcomes)
                 journal.close()

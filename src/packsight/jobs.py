@@ -16,11 +16,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
 
-from packsight.console import console, errors
 from packsight.errors import UserError
-from packsight.lock import BusyError, locked
 from packsight.runs.journal import Ending, Journal, Outcome, traced
-from packsight.runs.search import is_search, resume_search, tell_best
+from packsight.runs.search import is_search, print_best, resume_search
+from packsight.system.console import console, errors
+from packsight.system.lock import BusyError, locked
 
 # What a user can mend.
 MISTAKES = (UserError, HydraException, OmegaConfBaseException)
@@ -43,7 +43,7 @@ class Multirun(Callback):
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         if is_search(config.hydra):
-            tell_best(config.hydra.sweeper)
+            print_best(config.hydra.sweeper)
         self.held.close()
 
 

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
-from packsight.console import console
 from packsight.errors import UserError
+from packsight.system.console import console
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from packsight.data.datamodule import PackageDataModule
-    from packsight.data.manifest import Split
+    from packsight.domain import Split
     from packsight.runs.saved import Run
     from packsight.runs.state import Trained
 
 
 def prepare(cfg: DictConfig) -> Path:
     """Raw images, or the rendered sample, to outputs/data/<name>/ and <name>.zip."""
-    from packsight.data.request import prepare_data
+    from packsight.preparation.request import prepare_data
 
     return prepare_data(cfg, Path(cfg.outputs, "data", cfg.data.name))
 
@@ -32,30 +32,30 @@ def prepare(cfg: DictConfig) -> Path:
 def train(cfg: DictConfig) -> "Trained":
     """One run: fit, then score validation and test packages with the best checkpoint."""
     _check_source(cfg)
-    from packsight.models.backbone import check_backbone, input_size
+    from packsight.models.network import check_backbone, input_size
 
     check_backbone(cfg.model.backbone)
     size = input_size(cfg)
     import lightning as L
 
     from packsight.data.datamodule import PackageDataModule
-    from packsight.data.locate import load_belts
-    from packsight.data.manifest import Split
     from packsight.data.on_device import check_on_device
-    from packsight.data.request import is_ready, training_data
-    from packsight.files import sha256
+    from packsight.domain import Split
+    from packsight.imaging.belt import load_belts
     from packsight.models.finetune import keeps_features
     from packsight.models.weights import initial_network
-    from packsight.runs.begun import settle, settle_images
+    from packsight.preparation.request import is_ready, training_data
+    from packsight.runs.auto_choices import settle, settle_images
     from packsight.runs.folder import choose_folder, resolved
     from packsight.runs.saved import read_run
     from packsight.runs.state import Trained, is_done, recorded
+    from packsight.system.files import sha256
     from packsight.training import precision as precisions
     from packsight.training.autotune import candidates
-    from packsight.training.board import log_results
     from packsight.training.compilation import check_compile
+    from packsight.training.cpu_kernels import suit_cpu
     from packsight.training.fit import fit
-    from packsight.training.on_cpu import suit_cpu
+    from packsight.training.tensorboard import log_results
 
     device = precisions.choose_device(cfg.trainer.accelerator)
     among = candidates(cfg, device)
@@ -102,7 +102,7 @@ def train(cfg: DictConfig) -> "Trained":
 
 def evaluate(cfg: DictConfig) -> list[Path]:
     """Trained runs on a split of prepared data, and verdicts where both cameras have a run."""
-    from packsight.models.fusion import parse_fusion
+    from packsight.evaluation.late_fusion import parse_fusion
     from packsight.runs.saved import find_runs, results_folder
 
     split, fusion = _split(cfg.split), parse_fusion(cfg.fusion)
@@ -114,7 +114,7 @@ def evaluate(cfg: DictConfig) -> list[Path]:
             _evaluate(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]")
             folders[run.name] = folder
-        from packsight.runs.verdicts import write_verdicts
+        from packsight.reporting.camera_fusion import write_verdicts
 
         write_verdicts(runs, folders, fusion)
     return list(folders.values())
@@ -132,9 +132,9 @@ def explain(cfg: DictConfig) -> list[Path]:
         from packsight.explanation.attribution import Scorer
         from packsight.explanation.baselines import Baselines, parse_baselines
         from packsight.explanation.selection import select
-        from packsight.explanation.study import check_sanity, explain_images, tell
-        from packsight.training.board import show_files
+        from packsight.explanation.study import check_sanity, explain_images, print_measures
         from packsight.training.precision import choose_device
+        from packsight.training.tensorboard import show_files
 
         explainer = instantiate(cfg.explainer, _convert_="all")
         parse_baselines(explainer.baselines)
@@ -149,7 +149,7 @@ def explain(cfg: DictConfig) -> list[Path]:
             network = run.load_network().to(device)
             baselines = Baselines(data, explainer.baselines)
             pooled = explain_images(Scorer(network), data, chosen, explainer, baselines, folder)
-            tell(pooled)
+            print_measures(pooled)
             if cfg.sanity:
                 check_sanity(network, data, chosen, explainer, baselines, cfg.sanity, folder)
             if folder.parent == run.folder:
@@ -165,21 +165,21 @@ def predict(cfg: DictConfig) -> Path:
     from packsight.runs.saved import find_runs
 
     with find_runs(cfg.run, cfg.member, _max_bytes(cfg)) as runs:
-        from packsight.deployment.batch import predict_source
+        from packsight.deployment.prediction import predict_source
 
         return predict_source(runs, cfg)
 
 
 def report(cfg: DictConfig) -> Path:
     """The runs of an experiment side by side: tables, their CSV files and report.html."""
-    from packsight.runs.leaderboard import run_folders
+    from packsight.reporting.leaderboard import run_folders
 
     experiment = Path(cfg.outputs, cfg.name)
     run_folders(experiment)  # that there is one, before anything heavy is imported
-    from packsight.runs.report import write_report
-    from packsight.runs.sweep import pack_models, tell_results
+    from packsight.reporting.page import write_report
+    from packsight.reporting.sweep_end import pack_models, print_results
 
-    page = write_report(experiment, *tell_results(experiment, cfg.max_belt_share))
+    page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]")
     console.print(f"report: [cyan]{page}[/]")
@@ -195,8 +195,8 @@ def _check_source(cfg: DictConfig) -> None:
 def _data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     """The data that a trained run is asked about: `data=`, or what it was trained on."""
     from packsight.data.datamodule import PackageDataModule
-    from packsight.data.prepared import load_data
-    from packsight.files import sha256
+    from packsight.preparation.prepared import load_data
+    from packsight.system.files import sha256
 
     source = cfg.data.path or Path(cfg.outputs, "data", run.config.data.name)
     root, manifest = load_data(source, _max_bytes(cfg), Path(cfg.outputs, "cache"))
@@ -234,7 +234,7 @@ def _evaluate(
 
 def _split(name: str) -> "Split":
     """The split of that name. Raises UserError with the names there are."""
-    from packsight.data.manifest import Split
+    from packsight.domain import Split
 
     if name not in list(Split):
         raise UserError(f"split={name} is unknown; use one of {', '.join(Split)}.")

@@ -49,7 +49,7 @@ def test_levers_and_the_sweep_name_values_that_exist(config):
 
 
 def test_a_table_has_a_row_for_each_thing(capsys):
-    from packsight.console import console
+    from packsight.system.console import console
 
     results = {"floor": {"seconds": 2.0}, "steps": {"fp32": {"rate": 3.0}}, "device": "cpu"}
     console.print(table("section", results))

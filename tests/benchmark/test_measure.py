@@ -15,7 +15,7 @@ from packsight.benchmark.measure import (
     peer_process,
     ratios,
 )
-from packsight.console import console
+from packsight.system.console import console
 
 PROCESS = """
 import json, sys, time

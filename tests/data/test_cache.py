@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from packsight.data.cache import ImageCache, hold, make_room
-from packsight.data.crop import Window, frame_window
 from packsight.errors import UserError
+from packsight.imaging.window import Window, frame_window
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_what_a_killed_process_left_is_removed(tmp_path, images):
 BUILD = """
 import sys, pathlib, time
 from packsight.data import cache
-from packsight.data.crop import frame_window
+from packsight.imaging.window import frame_window
 decode = cache.read_image
 def noted(path):
     time.sleep(0.05)  # so that the two overlap

@@ -6,10 +6,11 @@ import pandas as pd
 import pytest
 import torch
 
-from packsight.data.cache import read_image
 from packsight.data.datamodule import PackageDataModule, SeededSampler
-from packsight.data.manifest import COLUMNS, Split
+from packsight.domain import Split
 from packsight.errors import UserError
+from packsight.imaging.decode import read_image
+from packsight.preparation.manifest import COLUMNS
 
 SIZE = (32, 48)
 PARTS = {Split.TRAIN: 12, Split.VAL: 4, Split.TEST: 4}

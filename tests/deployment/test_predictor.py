@@ -8,14 +8,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from packsight.data.cache import read_image
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.locate import load_belts, pack_belts
-from packsight.data.manifest import Split, read_manifest
-from packsight.data.prepare import prepare
 from packsight.deployment.predictor import Predictor
+from packsight.domain import Split
 from packsight.evaluation.scoring import score_split
+from packsight.imaging.belt import load_belts, pack_belts
+from packsight.imaging.decode import read_image
 from packsight.models.weights import initial_network
+from packsight.preparation.manifest import read_manifest
+from packsight.preparation.prepare import prepare
 from packsight.runs.saved import Run
 
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=[48,64]"]

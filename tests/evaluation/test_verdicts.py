@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from packsight.errors import UserError
+from packsight.evaluation.late_fusion import Fusion, LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package, fuse_folds
-from packsight.models.fusion import Fusion, LateFusion
 
 
 def packages(count: int = 24, folds: int = 3) -> pd.DataFrame:

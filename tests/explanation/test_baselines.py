@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import COLUMNS
 from packsight.errors import UserError
 from packsight.explanation.baselines import (
     Baseline,
@@ -19,6 +18,7 @@ from packsight.explanation.baselines import (
     parse_baselines,
 )
 from packsight.explanation.regions import regions_of
+from packsight.preparation.manifest import COLUMNS
 
 SIZE = (54, 96)
 BELT, PACKAGE = (60, 90, 120), (230, 230, 230)

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
-from packsight.data.crop import Window
-from packsight.data.manifest import Box
+from packsight.domain import Box
 from packsight.explanation.attribution import Attribution
 from packsight.explanation.gallery import (
     Explained,
@@ -21,6 +20,7 @@ from packsight.explanation.gallery import (
     write_gallery,
     write_overlay,
 )
+from packsight.imaging.window import Window
 
 METHOD = "Integrated Gradients, black baseline"
 CROP = Window(80, 45, 80, 45)

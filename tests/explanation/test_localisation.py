@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from packsight.data.crop import Window, frame_window
 from packsight.explanation.localisation import locate_damage
+from packsight.imaging.window import Window, frame_window
 
 FRAME = (540, 960)
 

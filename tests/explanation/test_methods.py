@@ -8,8 +8,8 @@ from omegaconf import OmegaConf
 from packsight.errors import UserError
 from packsight.explanation.attribution import Scorer, exact
 from packsight.explanation.methods import GradCam, GradientShap, Occlusion, SmoothGrad
-from packsight.models.backbone import create_network
-from packsight.models.pair import PairNetwork
+from packsight.models.network import create_network
+from packsight.models.pair_network import PairNetwork
 
 METHODS = {
     "gradient_shap": GradientShap(["black"], samples=8, max_samples=16, noise=0.0, max_batch=4),

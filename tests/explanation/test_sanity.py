@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 
 from packsight.explanation.attribution import Attribution
 from packsight.explanation.sanity import sanity_checks, scrambled, shifted, similarity, verdicts
-from packsight.models.backbone import create_network
-from packsight.models.pair import PairNetwork
+from packsight.models.network import create_network
+from packsight.models.pair_network import PairNetwork
 
 SIZE = (64, 64)
 

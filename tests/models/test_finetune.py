@@ -5,9 +5,9 @@ import torch
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
-from packsight.models.backbone import Network, create_network
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
-from packsight.models.pair import PairNetwork
+from packsight.models.network import Network, create_network
+from packsight.models.pair_network import PairNetwork
 
 FAMILIES = [
     OmegaConf.load(file).backbone

@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 
 from packsight.errors import UserError
-from packsight.models.backbone import create_network
+from packsight.models.network import create_network
 from packsight.models.weights import load_network, read_checkpoint
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "weights"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from packsight.files import read_json
 from packsight.models.weights import read_checkpoint
+from packsight.system.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
@@ -22,7 +22,7 @@ DRIVER = """
 import functools, os, runpy, signal, sys
 import torch
 from packsight import pipeline
-from packsight.training import state
+from packsight.training import checkpointing as state
 from packsight.training.classifier import Classifier
 
 # Sums of another order are other sums: one thread here and in every process that is started here.
@@ -68,8 +68,8 @@ except SystemExit as stop:
 def start():
     """Start a training in a new process, which has what is heavy imported already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["packsight.cli", "packsight.training.fit",
-                                    "packsight.runs.sweep", "packsight.pipeline"])  # fmt: skip
+    context.set_forkserver_preload(["packsight.cli", "packsight.training.fit", "packsight.pipeline",
+                                    "packsight.reporting.sweep_end"])  # fmt: skip
 
     def run(folder, arguments, moment="", times=0, number=signal.SIGKILL):
         values = {

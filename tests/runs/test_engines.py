@@ -4,7 +4,7 @@ import optuna
 import pandas as pd
 import pytest
 
-from packsight.files import read_json
+from packsight.system.files import read_json
 
 pytestmark = pytest.mark.sweeps
 

@@ -4,7 +4,6 @@ import pytest
 from omegaconf import OmegaConf
 
 from packsight.errors import UserError
-from packsight.files import write_json
 from packsight.runs.folder import (
     choose_folder,
     config_hash,
@@ -13,6 +12,7 @@ from packsight.runs.folder import (
     same_run,
     variant,
 )
+from packsight.system.files import write_json
 
 
 @pytest.fixture

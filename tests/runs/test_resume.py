@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from packsight.files import read_json
+from packsight.system.files import read_json
 
 
 def finished(folder: Path) -> dict[Path, int]:

@@ -6,8 +6,8 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from packsight.lock import BusyError, locked
 from packsight.runs.state import is_done, recorded
+from packsight.system.lock import BusyError, locked
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from packsight.data.prepare import prepare
+from packsight.preparation.prepare import prepare
 
 
 @pytest.fixture(scope="package")

@@ -5,11 +5,18 @@ import torch
 from omegaconf import OmegaConf
 
 from packsight.errors import UserError
-from packsight.models.backbone import create_network
-from packsight.runs.begun import begun_with, choose
+from packsight.models.network import create_network
+from packsight.runs.auto_choices import begun_with, choose
 from packsight.runs.folder import resolved, run_folder
 from packsight.training import autotune
-from packsight.training.autotune import Candidate, candidates, fastest, measure, time_steps, told
+from packsight.training.autotune import (
+    Candidate,
+    candidates,
+    describe_choice,
+    fastest,
+    measure,
+    time_steps,
+)
 from packsight.training.precision import Precision
 
 CPU = torch.device("cpu")
@@ -117,12 +124,12 @@ def test_a_broken_memory_is_measured_anew(config, tmp_path):
 def test_the_choice_is_told_in_a_line(config):
     cfg = config("train", AUTO)
     rates = {"fp32 channels_last": 20.4, "bf16 channels_last": 51.0}
-    assert told(cfg, BF16, rates, "remembered") == (
+    assert describe_choice(cfg, BF16, rates, "remembered") == (
         "precision=auto: bf16, channels_last (bf16 51, fp32 20 images/s), remembered"
     )
     cfg = config("train", "model.memory_format=auto")
     rates = {"fp32 contiguous": 20.4, "fp32 channels_last": 30.0}
-    assert told(cfg, FP32, rates, "measured now") == (
+    assert describe_choice(cfg, FP32, rates, "measured now") == (
         "model.memory_format=auto: fp32, channels_last (fp32 channels_last 30, "
         "fp32 contiguous 20 images/s), measured now"
     )

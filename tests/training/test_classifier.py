@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from packsight.data.datamodule import Batch
-from packsight.models.backbone import create_network, memory_format
+from packsight.models.network import create_network, memory_format
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier, _of_each

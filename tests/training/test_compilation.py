@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from torch import nn
 
 from packsight.errors import UserError
-from packsight.files import read_json
-from packsight.models.backbone import Network, create_network
+from packsight.models.network import Network, create_network
 from packsight.models.weights import network_state, read_checkpoint
+from packsight.system.files import read_json
 from packsight.training.compilation import MODES, Compiled, check_compile
 
 CPU = torch.device("cpu")

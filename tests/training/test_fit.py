@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import read_manifest
 from packsight.data.on_device import DeviceDataset
 from packsight.models.weights import initial_network
+from packsight.preparation.manifest import read_manifest
 from packsight.training.fit import fit
 from packsight.training.precision import Precision
 

@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from torchmetrics import MeanMetric
 
 from packsight.data.datamodule import Batch
-from packsight.models.backbone import create_network
+from packsight.models.network import create_network
 from packsight.training.classifier import Classifier
 from packsight.training.optim import fused
 from packsight.training.precision import Precision

@@ -5,12 +5,12 @@ import torch
 from omegaconf import OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import read_manifest
 from packsight.errors import UserError
-from packsight.models.backbone import create_network, without_head
 from packsight.models.finetune import keeps_features
-from packsight.models.pair import PairNetwork
+from packsight.models.network import create_network, without_head
+from packsight.models.pair_network import PairNetwork
 from packsight.models.weights import initial_network, network_state, read_checkpoint
+from packsight.preparation.manifest import read_manifest
 from packsight.training import probe
 from packsight.training.fit import fit
 from packsight.training.precision import Precision

@@ -11,9 +11,9 @@ from omegaconf import OmegaConf
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import Work, decode, transforms
 from packsight.data.cache import ImageCache
-from packsight.data.crop import frame_window
 from packsight.data.datamodule import PackageDataset, SeededSampler
 from packsight.data.transforms import training_transform
+from packsight.imaging.window import frame_window
 
 
 def data_rates(work: Work) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from packsight.benchmark.measure import Spread, in_turns, peak_mb, peer_process
 from packsight.benchmark.work import Work
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import Split
+from packsight.domain import Split
 from packsight.explanation.attribution import Scorer, exact
 from packsight.explanation.integrated_gradients import IntegratedGradients
 from packsight.runs.saved import Run

@@ -13,9 +13,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from packsight.console import console, errors, track
-from packsight.files import read_json
-from packsight.memory import KEEP
+from packsight.system.console import console, errors, track
+from packsight.system.files import read_json
+from packsight.system.malloc import KEEP
 
 Numbers = dict[str, float]
 

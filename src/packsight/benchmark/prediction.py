@@ -11,15 +11,15 @@ from torch import Tensor
 
 from packsight.benchmark.measure import Spread, in_turns
 from packsight.benchmark.work import Work
-from packsight.cores import on_all_cores
-from packsight.data.cache import read_image
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import Split
-from packsight.deployment.batch import name_images
-from packsight.deployment.frames import score
+from packsight.deployment.frame_scores import score
+from packsight.deployment.prediction import name_images
 from packsight.deployment.predictor import Predictor
+from packsight.domain import Split
 from packsight.evaluation.scoring import score_split
+from packsight.imaging.decode import read_image
 from packsight.runs.saved import Run
+from packsight.system.parallel import on_all_cores
 
 BATCH = 32
 

@@ -12,10 +12,10 @@ from rich.table import Table
 
 from packsight.benchmark.measure import Spread, plain
 from packsight.benchmark.work import Work
-from packsight.console import console
 from packsight.errors import UserError
-from packsight.files import write_json
 from packsight.runs.folder import resolved
+from packsight.system.console import console
+from packsight.system.files import write_json
 
 # Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {

@@ -6,7 +6,7 @@ from typing import Any
 
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import ROOT, Work
-from packsight.console import track
+from packsight.system.console import track
 
 MISTAKES = {
     "train: an unknown choice": ["train", "model=unknown"],

@@ -10,9 +10,9 @@ from torch.nn import functional as F
 
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import Work
-from packsight.console import track
-from packsight.models.backbone import create_network
-from packsight.training.on_cpu import suit_cpu
+from packsight.models.network import create_network
+from packsight.system.console import track
+from packsight.training.cpu_kernels import suit_cpu
 from packsight.training.precision import (
     Precision,
     apply_matmul,

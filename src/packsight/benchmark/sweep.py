@@ -7,7 +7,7 @@ from typing import Any
 
 from packsight.benchmark.measure import Spread, run
 from packsight.benchmark.work import Work
-from packsight.files import read_json
+from packsight.system.files import read_json
 
 JOBS = 4
 

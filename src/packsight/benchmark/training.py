@@ -10,7 +10,7 @@ from typing import Any
 
 from packsight.benchmark.measure import Contender, Spread, interleaved, ratios, skipped
 from packsight.benchmark.work import Work
-from packsight.memory import KEEP
+from packsight.system.malloc import KEEP
 
 # One thing changed at a time: overrides of packsight's configuration.
 LEVERS = {

@@ -9,7 +9,7 @@ from packsight.benchmark.measure import Contender, interleaved, run
 from packsight.benchmark.prediction import prediction_rates
 from packsight.benchmark.work import Work
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import read_manifest
+from packsight.preparation.manifest import read_manifest
 from packsight.runs.saved import find_runs
 
 RUN = "usage"

@@ -15,7 +15,8 @@ import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.benchmark.measure import Contender
-from packsight.data.manifest import LABELS, Split, read_manifest
+from packsight.domain import LABELS, Split
+from packsight.preparation.manifest import read_manifest
 
 ROOT = Path(__file__).resolve().parents[3]
 NAME = "benchmark"  # of the prepared data

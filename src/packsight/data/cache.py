@@ -8,14 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import cv2
 import numpy as np
 from filelock import FileLock
 
-from packsight.console import track
-from packsight.data.crop import Window
-from packsight.errors import UserError
-from packsight.files import replacing
+from packsight.imaging.decode import read_image
+from packsight.imaging.window import Window
+from packsight.system.console import track
+from packsight.system.files import replacing
 
 try:
     import fcntl
@@ -23,14 +22,6 @@ except ImportError:  # Windows, which refuses to delete an open file by itself
     fcntl = None  # type: ignore[assignment]
 
 PATTERNS = ("images-*.npy", "features-*.safetensors")  # what others keep here counts too
-
-
-def read_image(path: Path) -> np.ndarray:
-    """Decode a file to RGB uint8 [H, W, 3]. Raises UserError if it is not a readable image."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise UserError(f"{path} cannot be read as an image; restore it or prepare the data again.")
-    return image
 
 
 class ImageCache:

@@ -12,14 +12,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from packsight.data.cache import ImageCache
-from packsight.data.crop import crop_windows
+from packsight.data.crops import crop_windows
 from packsight.data.dataset import Batch, PackageDataset, SeededSampler
-from packsight.data.manifest import LABELS, Split
 from packsight.data.on_device import DeviceDataset
-from packsight.data.pair import JOIN, pair_images
-from packsight.data.splits import fold_splits
+from packsight.data.pairing import JOIN, pair_images
 from packsight.data.transforms import training_transform
+from packsight.domain import LABELS, Split
 from packsight.errors import UserError
+from packsight.preparation.splits import fold_splits
 
 
 class PackageDataModule(L.LightningDataModule):

@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from packsight.data.cache import ImageCache
-from packsight.data.manifest import LABELS
-from packsight.data.pair import JOIN
+from packsight.data.pairing import JOIN
 from packsight.data.transforms import Transform
+from packsight.domain import LABELS
 
 Index = int | tuple[int, int]  # a row, or (row, seed) to transform it by
 

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from packsight.data.crop import Window, frame_window, package_window
-from packsight.data.manifest import Perspective
-from packsight.data.pair import PAIR
+from packsight.data.pairing import PAIR
+from packsight.domain import Perspective
 from packsight.errors import UserError
-from packsight.files import read_json
-from packsight.models.backbone import mirrors
+from packsight.imaging.window import Window, frame_window, package_window
+from packsight.models.network import mirrors
 from packsight.runs.saved import Run
+from packsight.system.files import read_json
 from packsight.training import precision as precisions
 
 

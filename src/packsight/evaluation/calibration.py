@@ -8,7 +8,7 @@ from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from packsight.data.manifest import LABELS, Split
+from packsight.domain import LABELS, Split
 from packsight.errors import UserError
 
 PARTS = 5  # of the validation packages, to judge on them what is fitted on them

@@ -15,10 +15,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from packsight.data.manifest import LABELS, Perspective
+from packsight.domain import LABELS, Perspective
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.evaluation.ranking import auroc, average_precision, counts_by_threshold
-from packsight.files import replacing
+from packsight.system.files import replacing
 
 BLACK, ORANGE, GREEN, BLUE, VERMILION = "black", "#E69F00", "#009E73", "#0072B2", "#D55E00"
 LABEL_COLOURS = dict(zip(LABELS, (BLUE, VERMILION), strict=True))

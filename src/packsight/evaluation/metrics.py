@@ -26,7 +26,7 @@ from torchmetrics.classification import (
 )
 from torchmetrics.utilities import dim_zero_cat
 
-from packsight.data.manifest import LABELS, Perspective
+from packsight.domain import LABELS, Perspective
 from packsight.errors import UserError
 from packsight.evaluation.ranking import auroc, average_precision
 

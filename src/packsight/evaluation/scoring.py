@@ -11,14 +11,14 @@ import torch
 from rich.table import Table
 from torch import Tensor
 
-from packsight.console import counted
-from packsight.cores import on_all_cores
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import LABELS, Split
+from packsight.domain import LABELS, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
 from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
-from packsight.files import replacing, write_json
-from packsight.models.backbone import Network, mirrors
+from packsight.models.network import Network, mirrors
+from packsight.system.console import counted
+from packsight.system.files import replacing, write_json
+from packsight.system.parallel import on_all_cores
 
 SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from packsight.data.manifest import LABELS, Perspective
+from packsight.domain import LABELS, Perspective
 from packsight.evaluation.calibration import crossfit
+from packsight.evaluation.late_fusion import Fusion, LateFusion
 from packsight.evaluation.metrics import THRESHOLD
-from packsight.models.fusion import Fusion, LateFusion
 
 
 def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from packsight.models.backbone import Network
-from packsight.models.fusing import fold_batch_norm
+from packsight.models.batch_norm_folding import fold_batch_norm
+from packsight.models.network import Network
 
 FLOOR = 1.0  # logits: where two scores are closer, the delta is a share of this
 TOLERANCE = 0.01  # of the score difference: a convergence delta up to here is taken for none

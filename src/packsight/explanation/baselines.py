@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from packsight.console import track
-from packsight.data.cache import read_image
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import Split
-from packsight.data.pair import JOIN
+from packsight.data.pairing import JOIN
+from packsight.domain import Split
 from packsight.errors import UserError
 from packsight.explanation.regions import package_mask
+from packsight.imaging.decode import read_image
+from packsight.system.console import track
 
 BLUR_SHARE = 0.08  # of the shorter side: the standard deviation of the blurred baseline
 WORK = (270, 480)  # height and width at which the empty belt is made

@@ -12,17 +12,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
-from packsight.data.cache import read_image
-from packsight.data.contact_sheet import contact_sheet
-from packsight.data.crop import Window
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import Box, parse_boxes
-from packsight.data.pair import JOIN
+from packsight.data.pairing import JOIN
+from packsight.domain import Box, parse_boxes
 from packsight.explanation.attribution import TOLERANCE, Attribution
 from packsight.explanation.localisation import to_frame
 from packsight.explanation.measures import smooth
 from packsight.explanation.selection import Outcome
-from packsight.files import replacing
+from packsight.imaging.contact_sheet import contact_sheet
+from packsight.imaging.decode import read_image
+from packsight.imaging.window import Window
+from packsight.system.files import replacing
 
 COLOURS = "PuOr_r"  # orange speaks for damaged, purple against; colour-blind people can tell them
 QUANTILE = 99.5  # of a panel's smoothed map, absolute: the end of its colour scale

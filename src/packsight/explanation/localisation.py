@@ -5,9 +5,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from packsight.data.crop import Window
-from packsight.data.manifest import Box
+from packsight.domain import Box
 from packsight.explanation.measures import smooth
+from packsight.imaging.window import Window
 
 LEVEL = 0.35  # of the smoothed map's highest value: where a region ends
 

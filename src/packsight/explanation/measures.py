@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from packsight.data.manifest import LABELS
-from packsight.evaluation.pooling import RESAMPLES
+from packsight.domain import LABELS
+from packsight.evaluation.cross_validation import RESAMPLES
 from packsight.explanation.attribution import Scorer
 from packsight.explanation.baselines import Baseline, baseline_image
 from packsight.explanation.regions import Regions

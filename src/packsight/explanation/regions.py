@@ -7,11 +7,11 @@ from typing import Any
 import cv2
 import numpy as np
 
-from packsight.data.crop import Window
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.manifest import LABELS, parse_boxes, parse_upright
-from packsight.data.pair import JOIN
+from packsight.data.pairing import JOIN
+from packsight.domain import LABELS, parse_boxes, parse_upright
 from packsight.errors import UserError
+from packsight.imaging.window import Window
 
 
 @dataclass(frozen=True)

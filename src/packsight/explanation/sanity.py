@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
-from packsight.console import track
 from packsight.explanation.attribution import Explainer, Scorer, exact
-from packsight.models.backbone import Network
+from packsight.models.network import Network
+from packsight.system.console import track
 
 CELLS = 28  # along the shorter side: regions are compared, not the speckle of pixels
 SHIFT = 4  # pixels of the input

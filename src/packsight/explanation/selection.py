@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import pandas as pd
 
-from packsight.data.manifest import LABELS
+from packsight.domain import LABELS
 from packsight.errors import UserError
 
 _INTACT, _DAMAGED = LABELS

@@ -7,7 +7,6 @@ import torch
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from packsight.console import console, counted
 from packsight.data.datamodule import PackageDataModule
 from packsight.explanation.attribution import Explainer, Scorer, exact, images_at_once
 from packsight.explanation.baselines import Baselines
@@ -26,8 +25,9 @@ from packsight.explanation.measures import (
 )
 from packsight.explanation.regions import regions_of
 from packsight.explanation.sanity import sanity_checks, verdicts
-from packsight.files import replacing
-from packsight.models.backbone import Network
+from packsight.models.network import Network
+from packsight.system.console import console, counted
+from packsight.system.files import replacing
 
 
 def explain_images(
@@ -77,7 +77,7 @@ def explain_images(
     return pooled
 
 
-def tell(pooled: pd.DataFrame) -> None:
+def print_measures(pooled: pd.DataFrame) -> None:
     """Print the pooled measures of all images, of damaged packages found, and of those missed."""
     table = Table(
         title="measures", title_justify="left", caption_justify="left", box=SIMPLE_HEAD,

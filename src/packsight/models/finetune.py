@@ -7,7 +7,7 @@ from timm.models import group_parameters
 from torch import nn
 
 from packsight.errors import UserError
-from packsight.models.backbone import Network
+from packsight.models.network import Network
 
 
 def keeps_features(finetune: DictConfig) -> bool:

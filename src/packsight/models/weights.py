@@ -10,8 +10,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from packsight.errors import UserError
-from packsight.models.backbone import Network, create_network, pretrained_config
-from packsight.models.pair import PairNetwork
+from packsight.models.network import Network, create_network, pretrained_config
+from packsight.models.pair_network import PairNetwork
 
 BUNDLED_BACKBONE = "tf_efficientnet_lite0"
 HUB_TIMEOUT_S = 5.0

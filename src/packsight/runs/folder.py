@@ -101,7 +101,7 @@ def choose_folder(cfg: DictConfig) -> Path:
         if cfg.run.on_conflict == Conflict.FAIL:
             raise UserError(
                 f"{folder} holds a run with another configuration or other data "
-                f"({_told(different)}); use another name=, or run.on_conflict=new to train beside "
+                f"({_described(different)}); use another name=, or run.on_conflict=new to train beside "
                 "it, or run.on_conflict=overwrite to replace it."
             )
         number += 1
@@ -128,7 +128,7 @@ def _saved(folder: Path) -> dict[str, Any]:
     return resolved(cast(DictConfig, OmegaConf.load(folder / "config.yaml")))
 
 
-def _told(different: dict[str, tuple[Any, Any]]) -> str:
+def _described(different: dict[str, tuple[Any, Any]]) -> str:
     told = [f"{key} {there} there, {here} here" for key, (there, here) in different.items()]
     rest = len(told) - SHOWN
     return "; ".join(told[:SHOWN]) + (f"; and {rest} more" if rest > 0 else "")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from packsight.files import write_json
+from packsight.system.files import write_json
 
 
 class Ending(StrEnum):

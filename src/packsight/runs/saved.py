@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig, OmegaConf
 
-from packsight.data.archive import as_folder
-from packsight.data.locate import BeltModel, unpack_belts
 from packsight.errors import UserError
+from packsight.imaging.belt import BeltModel, unpack_belts
+from packsight.system.archive import as_folder
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
     import torch
 
-    from packsight.models.backbone import Network
+    from packsight.models.network import Network
     from packsight.training.precision import Precision
 
 BEST = Path("checkpoints", "best.ckpt")
@@ -40,7 +40,7 @@ class Run:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        from packsight.models.backbone import input_size
+        from packsight.models.network import input_size
 
         return input_size(self.config)
 
@@ -55,8 +55,8 @@ class Run:
         """The network on a device, in a precision's weights, with batch normalisation folded."""
         import torch
 
-        from packsight.models.backbone import memory_format
-        from packsight.models.fusing import fold_batch_norm
+        from packsight.models.batch_norm_folding import fold_batch_norm
+        from packsight.models.network import memory_format
         from packsight.training.precision import weights_dtype
 
         layout = memory_format(self.config.model)

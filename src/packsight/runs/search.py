@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from packsight.console import console
+from packsight.system.console import console
 
 
 def is_search(hydra_config: DictConfig) -> bool:
@@ -49,7 +49,7 @@ def resume_search(config: DictConfig) -> None:
         console.print(f"search: {made} trials made, {sweeper.n_trials} to go")
 
 
-def tell_best(sweeper: DictConfig) -> None:
+def print_best(sweeper: DictConfig) -> None:
     """Print the best trial so far as overrides that can be typed."""
     import optuna
 

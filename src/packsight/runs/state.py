@@ -20,12 +20,12 @@ import torch
 from omegaconf import OmegaConf
 from rich.markup import escape
 
-from packsight.console import errors
 from packsight.errors import UserError
-from packsight.files import read_json, replacing, write_json
-from packsight.lock import locked
 from packsight.models.weights import read_checkpoint
 from packsight.runs.folder import config_hash, same_run
+from packsight.system.console import errors
+from packsight.system.files import read_json, replacing, write_json
+from packsight.system.lock import locked
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "opencv-python-headless", "numpy",
              "packsight")  # fmt: skip

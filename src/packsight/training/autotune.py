@@ -15,16 +15,16 @@ from omegaconf import DictConfig
 from torch.nn import functional as F
 
 from packsight.errors import UserError
-from packsight.files import read_json, write_json
-from packsight.models.backbone import MEMORY_FORMATS, Network
 from packsight.models.finetune import (
     freeze_stages,
     keep_frozen,
     keeps_features,
     parameter_groups,
 )
+from packsight.models.network import MEMORY_FORMATS, Network
+from packsight.system.files import read_json, write_json
 from packsight.training import precision as precisions
-from packsight.training.on_cpu import suit_cpu
+from packsight.training.cpu_kernels import suit_cpu
 from packsight.training.optim import fused
 from packsight.training.precision import Precision
 
@@ -126,7 +126,7 @@ def time_steps(
     return best
 
 
-def told(cfg: DictConfig, chosen: Candidate, rates: Rates, source: str) -> str:
+def describe_choice(cfg: DictConfig, chosen: Candidate, rates: Rates, source: str) -> str:
     """The choice in a line, to be said before it is written into the configuration."""
     asked = {"precision": cfg.precision.name, "model.memory_format": cfg.model.memory_format}
     keys = " ".join(f"{key}={AUTO}" for key, value in asked.items() if value == AUTO)

@@ -11,8 +11,8 @@ from torchvision.io import encode_jpeg
 from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
-from packsight.files import replacing
-from packsight.training.board import show_image
+from packsight.system.files import replacing
+from packsight.training.tensorboard import show_image
 
 
 class History(Checkpoint):

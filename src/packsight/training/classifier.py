@@ -16,10 +16,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 
 from packsight.data.datamodule import Batch
-from packsight.data.locate import BeltModel, pack_belts
 from packsight.evaluation.metrics import epoch_metrics
-from packsight.models.backbone import Network
+from packsight.imaging.belt import BeltModel, pack_belts
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
+from packsight.models.network import Network
 
 
 class Classifier(L.LightningModule):

@@ -9,7 +9,7 @@ import torch
 from omegaconf import DictConfig
 
 from packsight.errors import UserError
-from packsight.models.backbone import Network
+from packsight.models.network import Network
 
 MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")
 FORMS = 64  # of Network.forward that are compiled in one process

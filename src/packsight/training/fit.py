@@ -13,19 +13,19 @@ from hydra.utils import instantiate
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from omegaconf import DictConfig, OmegaConf
 
-from packsight.cores import one_core
 from packsight.data.datamodule import PackageDataModule
-from packsight.data.locate import BeltModel
-from packsight.models.backbone import Network, memory_format
+from packsight.imaging.belt import BeltModel
 from packsight.models.finetune import keeps_features
+from packsight.models.network import Network, memory_format
 from packsight.models.weights import read_checkpoint
+from packsight.system.parallel import one_core
 from packsight.training.callbacks import History
+from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
 from packsight.training.optim import fused
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import Probe, keep_features
-from packsight.training.state import StayStopped, WholeCheckpoints
 
 
 def fit(

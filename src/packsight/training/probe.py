@@ -13,14 +13,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from packsight.console import counted
-from packsight.cores import on_all_cores
 from packsight.data.cache import changing, hold, make_room
 from packsight.data.datamodule import Batch, PackageDataModule, SeededSampler
-from packsight.data.manifest import LABELS, Split
-from packsight.files import replacing
-from packsight.models.backbone import Network, memory_format, without_head
-from packsight.models.fusing import fold_batch_norm
+from packsight.domain import LABELS, Split
+from packsight.models.batch_norm_folding import fold_batch_norm
+from packsight.models.network import Network, memory_format, without_head
+from packsight.system.console import counted
+from packsight.system.files import replacing
+from packsight.system.parallel import on_all_cores
 from packsight.training.classifier import Classifier
 from packsight.training.precision import Precision, autocast, choose_device, weights_dtype
 

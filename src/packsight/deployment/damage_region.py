@@ -1,0 +1,73 @@
+"""For the operator: where on an image called damaged the damage is most likely to be."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from packsight.deployment.predictor import Predictor
+from packsight.domain import Perspective, format_boxes
+from packsight.errors import UserError
+from packsight.evaluation.metrics import THRESHOLD
+from packsight.explanation.attribution import Explainer, Scorer, exact
+from packsight.explanation.baselines import Baseline, baseline_image, parse_baselines
+from packsight.explanation.localisation import locate_damage
+from packsight.imaging.decode import UnusableImageError, read_rgb
+from packsight.system.console import counted
+
+COLUMNS = ["region", "region_score"]
+
+
+def check_explainer(explainer: Explainer) -> None:
+    """Raises UserError for baselines that need training images, which are not here."""
+    if Baseline.EMPTY_BELT in parse_baselines(explainer.baselines):
+        raise UserError(
+            "explainer.baselines=empty_belt needs training images, which predict does not have; "
+            "use black, mean or blur."
+        )
+
+
+def locate(
+    predictor: Predictor,
+    explainer: Explainer,
+    root: Path,
+    table: pd.DataFrame,
+    inputs: Sequence[dict[str, int]],
+    scores: np.ndarray,
+) -> None:
+    """Fill `region` and `region_score` of the rows of inputs {camera: row} called damaged.
+
+    The region is a box in pixels of the original, `xmin ymin xmax ymax`; its score is the share of
+    what speaks for damaged in that image that lies in it, 0..1.
+    """
+    called = [rows for rows, score in zip(inputs, scores, strict=True) if score >= THRESHOLD]
+    scorer = Scorer(predictor.network)
+    kinds = parse_baselines(explainer.baselines)
+    with exact(scorer.device), counted("locate damage", len(called), "images") as advance:
+        for rows in called:
+            frames = {}
+            for camera, row in rows.items():
+                try:
+                    frames[camera] = read_rgb(root / table.at[row, "path"])
+                except UnusableImageError:  # its error stands in its row already
+                    continue
+            windows, seen = {}, {}
+            for camera, frame in frames.items():
+                windows[camera], _ = predictor.window(frame, camera)
+                seen[camera] = windows[camera].cut(frame, predictor.size)
+            image = torch.from_numpy(predictor.compose(seen)).permute(2, 0, 1)[None]
+            image = image.to(scorer.device).float() / 255
+            starts = torch.cat([baseline_image(image, kind) for kind in kinds])[None]
+            [attribution] = explainer.explain(scorer, image, starts)
+            values = attribution.map.numpy()
+            paired = predictor.config.perspective.paired
+            halves = dict(zip(Perspective, np.hsplit(values, 2), strict=True)) if paired else {}
+            for camera, window in windows.items():
+                of_camera = halves.get(Perspective(camera), values)
+                found = locate_damage(of_camera, window, frames[camera].shape[:2])
+                if found is not None:
+                    table.at[rows[camera], "region"] = format_boxes([found.box])
+                    table.at[rows[camera], "region_score"] = round(found.score, 4)
+            advance(1)

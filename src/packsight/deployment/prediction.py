@@ -1,0 +1,188 @@
+"""Images without labels to predictions.csv, and both images of a package to a verdict."""
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+
+from packsight.deployment.damage_region import COLUMNS as LOCATED
+from packsight.deployment.damage_region import check_explainer, locate
+from packsight.deployment.frame_scores import score, words
+from packsight.deployment.predictor import Predictor, best_pair, best_runs
+from packsight.domain import Perspective
+from packsight.errors import UserError
+from packsight.evaluation.late_fusion import LateFusion, parse_fusion
+from packsight.evaluation.verdicts import add_verdicts, by_package
+from packsight.explanation.attribution import Explainer
+from packsight.preparation.layout import IMAGE_SUFFIXES, source_files
+from packsight.reporting.camera_fusion import fit_on_validation
+from packsight.runs.saved import Run
+from packsight.system.archive import as_folder
+from packsight.system.console import console
+from packsight.system.files import replacing
+
+COLUMNS = [
+    "serial", "perspective", "label", "probability", "predicted", "split", "path", "crop",
+    "error",
+]  # fmt: skip
+
+
+def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
+    """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
+
+    Raises UserError if nothing fits the runs' cameras, or results would be overwritten.
+    """
+    output = Path(cfg.output)
+    present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
+    if present and not cfg.overwrite:
+        raise UserError(
+            f"{output / present[0]} exists; choose another output= or set overwrite=true."
+        )
+    if cfg.perspective.name not in (None, *Perspective):
+        raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
+    fusion = parse_fusion(cfg.fusion)
+    explainer = instantiate(cfg.explainer, _convert_="all") if cfg.locate else None
+    if explainer is not None:
+        check_explainer(explainer)
+    pair, chosen = best_pair(runs), best_runs(runs)
+    # Before the images, so that a fusion that cannot be fitted is told at once.
+    top, side = map(chosen.get, Perspective)
+    fused = fit_on_validation(fusion, top, side) if top and side else None
+    cameras = list(chosen) or list(Perspective)
+    with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
+        table = name_images(root, files, cfg.perspective.name)
+        unnamed = table["perspective"] == ""
+        table.loc[unnamed, "error"] = (
+            "the camera is unknown: name the file <serial>_<top|side> or give perspective="
+        )
+        wanted = table[unnamed | table["perspective"].isin(cameras)].copy()
+        if wanted["perspective"].eq("").all():
+            seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
+            raise UserError(
+                f"no image in {cfg.source} is for a camera of this run ({', '.join(cameras)}); "
+                f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
+            )
+        for camera, run in chosen.items():
+            rows = wanted.index[wanted["perspective"] == camera]
+            if len(rows):
+                inputs = [{camera: row} for row in rows]
+                scores = _score(run, camera, root, wanted, inputs, cfg, explainer)
+                wanted.loc[rows, "probability"] = scores
+                wanted.loc[rows, "predicted"] = words(scores)
+        found = None
+        if pair is not None:
+            again = named(wanted).duplicated(["serial", "perspective"])
+            wanted.loc[again[again].index, "error"] = "another image of this package and camera"
+            found = packages_of(wanted)
+            scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg, explainer)
+            found = found.assign(probability=scores, predicted=words(scores)).dropna()
+            found["cameras"] = cameras_read(found["serial"], wanted)
+        elif fused is not None:
+            found = verdicts(wanted, fused)
+    _write(wanted[COLUMNS + (LOCATED if cfg.locate else [])], output / "predictions.csv")
+    left_out = len(table) - len(wanted)
+    unreadable = int(wanted["error"].ne("").sum())
+    lost = int(wanted["crop"].eq("frame").sum())
+    console.print(
+        f"{len(wanted) - unreadable} images scored, {lost} of them as whole frames because the "
+        f"package was not found, {unreadable} with an error, {left_out} of another camera left "
+        f"out: [cyan]{output / 'predictions.csv'}[/]"
+    )
+    if found is not None:
+        _write(found, output / "verdicts.csv")
+        alone = int(found["cameras"].ne("top+side").sum())
+        console.print(
+            f"{len(found)} packages have a verdict, {alone} from one camera alone: "
+            f"[cyan]{output / 'verdicts.csv'}[/]"
+        )
+    return output
+
+
+def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> pd.DataFrame:
+    """A row per file: serial and camera from its name `<serial>_<perspective>`.
+
+    A file that is not named so is its own package, seen by the camera `perspective`.
+    """
+    rows = []
+    for file in files:
+        path = file.relative_to(root).as_posix()
+        serial = re.match(r"\d{13}(?!\d)", file.stem)
+        camera = re.search(r"_(top|side)$", file.stem)
+        rows.append(
+            {
+                "serial": serial[0] if serial else path,
+                "perspective": camera[1] if camera else perspective or "",
+                "path": path,
+            }
+        )
+    empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
+    return pd.DataFrame(rows).assign(**empty, crop="", error="", region="", region_score=np.nan)
+
+
+def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
+    """One row per package that a camera scored; `cameras` tells where one image is missing."""
+    return add_verdicts(by_package(predictions[predictions["error"] == ""]), fusion)
+
+
+def named(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of a known camera and without an error."""
+    return table[(table["error"] == "") & (table["perspective"] != "")]
+
+
+def packages_of(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per package: its serial, and in `rows` its images, {camera: row of the table}."""
+    by_serial = named(table).groupby("serial", sort=True)
+    rows = [dict(zip(part["perspective"], part.index, strict=True)) for _, part in by_serial]
+    return pd.DataFrame({"serial": sorted(by_serial.groups), "rows": rows})
+
+
+def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
+    """For each package the cameras whose image could be read: `top+side`, `top` or `side`."""
+    seen = named(table).groupby("serial")["perspective"].agg(set)
+    return ["+".join(filter(seen[serial].__contains__, Perspective)) for serial in serials]
+
+
+def _score(
+    run: Run,
+    camera: str,
+    root: Path,
+    table: pd.DataFrame,
+    inputs: Sequence[dict[str, int]],
+    cfg: DictConfig,
+    explainer: Explainer | None,
+) -> np.ndarray:
+    console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
+    predictor = Predictor(run, cfg.device)
+    scores = score(predictor, root, table, inputs, cfg.batch_size)
+    if explainer is not None:
+        locate(predictor, explainer, root, table, inputs, scores)
+    return scores
+
+
+@contextmanager
+def _images(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path]]]:
+    """The folder to name images from, and the images: one, or all below a folder or in a zip."""
+    if source.is_file() and source.suffix.lower() in IMAGE_SUFFIXES:
+        yield source.parent, [source]
+        return
+    with as_folder(source, max_bytes) as root:
+        files = [
+            root / path
+            for path in source_files(root)
+            if path.lower().endswith(IMAGE_SUFFIXES) and "masks" not in Path(path).parts
+        ]
+        if not files:
+            raise UserError(
+                f"{source} holds no image; expected files that end in {', '.join(IMAGE_SUFFIXES)}."
+            )
+        yield root, files
+
+
+def _write(table: pd.DataFrame, file: Path) -> None:
+    with replacing(file) as temporary:
+        table.to_csv(temporary, index=False)

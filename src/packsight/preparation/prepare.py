@@ -1,0 +1,214 @@
+"""From raw images to prepared data: scan, split, write."""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pandas as pd
+from omegaconf import DictConfig
+from rich.markup import escape
+
+from packsight.domain import LABELS, Perspective, format_boxes, format_upright
+from packsight.errors import UserError
+from packsight.imaging.belt import locate_packages, save_belts
+from packsight.imaging.decode import read_image
+from packsight.preparation import manifest
+from packsight.preparation.layout import source_files
+from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, split_settings
+from packsight.preparation.scan import Scan, UsableImage, scan
+from packsight.preparation.splits import assign_folds, assign_splits
+from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
+from packsight.system.archive import as_folder, pack
+from packsight.system.console import console, track
+from packsight.system.files import read_json, sha256, write_json
+
+
+def prepare(source: Path, target: Path, data: DictConfig) -> Path:
+    """Write the images of `source`, a folder or zip, to the folder `target` and `target`.zip.
+
+    `data` holds fractions, folds, split_seed, max_unpacked_gb and overwrite. Data that was
+    prepared from the same files with the same settings is left as it is. Raises UserError for a
+    source without usable images or with too few of a label, and where `target` holds other data.
+    """
+    settings = split_settings(data)
+    with as_folder(source, int(data.max_unpacked_gb * 10**9)) as root:
+        inner = data_root(root)
+        if inner is not None and (inner / SUMMARY).is_file():
+            raise UserError(
+                f"{source} is prepared data already; train on it with data.source={source}, or "
+                "prepare its raw images."
+            )
+        fingerprint = _fingerprint(root, settings)
+        if _stands(target, fingerprint, data.overwrite):
+            if not _archive(target).is_file():
+                _pack(target)
+            console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
+            return target
+        with _replacing_folder(target) as folder, tempfile.TemporaryDirectory() as work:
+            found = scan(root, Path(work), source)
+            table = _table(found.images, settings)
+            _write_images(found.images, folder)
+            table = _located(table, folder)
+            manifest.write_manifest(table, folder)
+            _write_rejected(found, folder)
+            sheet = prepared_sheet(table, folder, data.split_seed)
+            cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1])
+            for camera, rows in table.groupby("perspective"):
+                cv2.imwrite(
+                    str(folder / f"crops_{camera}.png"), crop_sheet(rows, folder)[..., ::-1]
+                )
+            summary = {
+                "source": source.name,
+                "fingerprint": fingerprint,
+                "labels": LABELS,
+                **settings,
+                **summarise(table, found.rejected),
+            }
+            write_json(folder / SUMMARY, summary)
+            # So that an interruption cannot leave an archive of other data than the folder's.
+            _archive(target).unlink(missing_ok=True)
+    _pack(target)
+    show_summary(summary)
+    if table["fold"].isna().all():
+        console.print(f"[yellow]no folds: a label has fewer than data.folds={data.folds} packages")
+    console.print(
+        f"prepared: [cyan]{escape(str(target))}[/] and {escape(_archive(target).name)}",
+        soft_wrap=True,
+    )
+    return target
+
+
+def _archive(target: Path) -> Path:
+    return target.with_name(f"{target.name}.zip")
+
+
+def _pack(target: Path) -> None:
+    pack(_archive(target), target, [path for path in target.rglob("*") if path.is_file()])
+
+
+def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
+    """A hash of all the source's paths and contents, the settings, and what a manifest holds."""
+    paths = source_files(root)
+    with ThreadPoolExecutor() as pool:
+        hashed = pool.map(lambda path: sha256(root / path), paths)
+        try:
+            content = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
+        except OSError as error:
+            raise UserError(
+                f"{error.filename} cannot be read ({error.strerror}); make it readable."
+            ) from error
+    return hashlib.sha256(json.dumps([manifest.COLUMNS, settings, content]).encode()).hexdigest()
+
+
+def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
+    """Whether `target` is what would be made. Raises UserError if it is something to be kept."""
+    if not target.exists():
+        return False
+    if not (target / SUMMARY).is_file() or not is_prepared(target):
+        raise UserError(
+            f"{target} exists and is not prepared data; choose another data.name or move it away."
+        )
+    if read_json(target / SUMMARY).get("fingerprint") == fingerprint:
+        return True
+    if overwrite:
+        return False
+    raise UserError(
+        f"{target} was prepared from another source or with other settings; choose another "
+        "data.name, or set data.overwrite=true."
+    )
+
+
+@contextmanager
+def _replacing_folder(target: Path) -> Iterator[Path]:
+    """Yield a new folder beside `target` that takes its place only if the block succeeds."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    old = temporary.with_name(f"{temporary.name}.old")
+    try:
+        yield temporary
+        temporary.chmod(0o755)  # mkdtemp's folders are closed to others
+        if target.exists():
+            target.rename(old)
+        temporary.rename(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _table(images: list[UsableImage], settings: dict[str, Any]) -> pd.DataFrame:
+    """The manifest of usable images, with splits and folds."""
+    rows = []
+    for image in images:
+        path, mask = _places(image)
+        rows.append(
+            {
+                "serial": image.serial,
+                "perspective": image.perspective,
+                "label": image.label,
+                "path": path,
+                "width": image.width,
+                "height": image.height,
+                "sha256": image.sha256,
+                "package_box": format_boxes(image.package_box),
+                "damage_boxes": format_boxes(image.damage_boxes),
+                "mask": mask,
+                "part": image.part,
+            }
+        )
+    table = pd.DataFrame(rows)
+    # A package with any image in the source's test part belongs there altogether.
+    by_serial = table.groupby("serial")
+    parts = by_serial["part"].agg(lambda part: "test" if "test" in set(part) else part.iloc[0])
+    packages = pd.DataFrame({"label": by_serial["label"].first(), "split": parts})
+    splits = assign_splits(packages, settings["fractions"], settings["split_seed"])
+    folds = pd.Series(pd.NA, index=packages.index, dtype="Int64")
+    rarest = packages["label"][packages["split"] != "test"].value_counts().min()
+    if settings["folds"] <= rarest:
+        folds = assign_folds(packages, settings["folds"], settings["split_seed"])
+    table["split"] = table["serial"].map(splits)
+    table["fold"] = table["serial"].map(folds).astype("Int64")
+    return table.sort_values(["serial", "perspective"], ignore_index=True)
+
+
+def _places(image: UsableImage) -> tuple[str, str]:
+    """Paths of an image and its mask below the data folder."""
+    name = f"{image.label}/{image.perspective}/{image.serial}_{image.perspective}"
+    return f"images/{name}{image.suffix}", f"masks/{name}.png" if image.mask else ""
+
+
+def _write_images(images: list[UsableImage], folder: Path) -> None:
+    for image in track(images, "write images"):
+        for origin, place in zip((image.file, image.mask), _places(image), strict=True):
+            if origin is not None:
+                (folder / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(origin, folder / place)
+
+
+def _located(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The manifest with each package's place in `crop`; the belts' models go to the folder."""
+    cameras = {
+        camera.value: table.index[table["perspective"] == camera].tolist() for camera in Perspective
+    }
+    belts, places = locate_packages(lambda row: read_image(folder / table.at[row, "path"]), cameras)
+    save_belts(belts, folder)
+    for row in table.itertuples():
+        place = places[row.Index]
+        box = place.box if place else (0, 0, row.width, row.height)
+        table.loc[row.Index, "crop"] = format_boxes([box])
+        table.loc[row.Index, "crop_source"] = "auto" if place else "frame"
+        table.loc[row.Index, "upright"] = format_upright(place.upright) if place else ""
+    return table
+
+
+def _write_rejected(found: Scan, folder: Path) -> None:
+    rows = [(item.path, ": ".join(filter(None, item[1:]))) for item in found.rejected]
+    pd.DataFrame(rows, columns=["path", "reason"]).to_csv(
+        folder / "rejected.csv", index=False, lineterminator="\n", errors="backslashreplace"
+    )

@@ -1,0 +1,89 @@
+"""Prepared data read again: where it is, whether it is what was asked for, what it holds."""
+
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pandas as pd
+from omegaconf import DictConfig
+
+from packsight.domain import LABELS
+from packsight.errors import UserError
+from packsight.preparation import manifest
+from packsight.preparation.manifest import not_prepared, read_manifest
+from packsight.system.archive import extract, member_names
+from packsight.system.files import read_json, sha256
+from packsight.system.lock import locked
+
+SUMMARY = "summary.json"
+
+
+def is_prepared(source: Path) -> bool:
+    """Whether `source` is a folder or zip that holds prepared data, itself or in its only folder.
+
+    Raises UserError if it is a file, but no zip.
+    """
+    if source.is_dir() or not source.exists():
+        return data_root(source) is not None
+    names = [PurePosixPath(name) for name in member_names(source)]
+    return any(name.name == manifest.NAME and len(name.parts) <= 2 for name in names)
+
+
+def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path, pd.DataFrame]:
+    """Folder and manifest of prepared data; a zip is unpacked once into `workspace`.
+
+    Raises UserError if `source` is not prepared data, or was prepared with other labels.
+    """
+    source = Path(source)
+    if not source.exists():
+        raise UserError(f"{source} does not exist; give prepared data, a folder or data.zip.")
+    if not is_prepared(source):
+        raise not_prepared(source)
+    folder = source
+    if not source.is_dir():
+        folder = workspace / sha256(source)[:16]
+        with locked(folder.with_suffix(".lock"), f"unpacking {source}"):
+            if not folder.is_dir():
+                extract(source, folder, max_bytes)
+    root = data_root(folder)
+    if root is None:
+        raise not_prepared(source)
+    table = read_manifest(root)
+    others = sorted(set(table["label"]) - set(LABELS))
+    if others:
+        raise UserError(
+            f"{source} was prepared with other labels ({', '.join(others)}); packsight tells "
+            f"{' from '.join(reversed(LABELS))}, so prepare its images again with these."
+        )
+    return root, table
+
+
+def split_settings(data: DictConfig) -> dict[str, Any]:
+    """What decides who is held out, as plain values."""
+    return {
+        "fractions": {name: float(share) for name, share in data.fractions.items()},
+        "folds": data.folds,
+        "split_seed": data.split_seed,
+    }
+
+
+def check_request(folder: Path, source: str, data: DictConfig) -> None:
+    """Raise UserError if the data in `folder` came from another source or with other settings.
+
+    Sources are compared by name alone: `prepare` compares their content.
+    """
+    summary = read_json(folder / SUMMARY)
+    asked = {"source": source, **split_settings(data)}
+    for key, value in asked.items():
+        if summary[key] != value:
+            raise UserError(
+                f"{folder} was prepared with {key} {summary[key]}, not {value}; choose another "
+                "data.name, or prepare it again with data.overwrite=true."
+            )
+
+
+def data_root(folder: Path) -> Path | None:
+    """The folder with the manifest: this one, or the only one in it that has one."""
+    if (folder / manifest.NAME).is_file():
+        return folder
+    inner = list(folder.glob(f"*/{manifest.NAME}"))
+    return inner[0].parent if len(inner) == 1 else None

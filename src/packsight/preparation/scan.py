@@ -1,0 +1,182 @@
+"""From a source folder to the images that can be used, and the rest with reasons."""
+
+import warnings
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from PIL import Image
+
+from packsight.domain import Box
+from packsight.errors import UserError
+from packsight.imaging.decode import UnusableImageError, decode, decode_mask
+from packsight.preparation.layout import (
+    Candidate,
+    Rejected,
+    by_role,
+    classify,
+    nothing_fits,
+    source_files,
+    stem,
+)
+from packsight.preparation.voc import read_boxes
+from packsight.system.console import track
+
+TWO_LABELS = "serial with two labels"
+SECOND_VIEW = "second image of one package and perspective"
+IDENTICAL = "identical content"
+
+
+@dataclass(frozen=True)
+class UsableImage(Candidate):
+    file: Path  # the original, or its conversion to 8-bit RGB
+    suffix: str
+    width: int
+    height: int
+    sha256: str
+    package_box: list[Box]
+    damage_boxes: list[Box]
+    mask: Path | None
+
+
+@dataclass
+class Scan:
+    images: list[UsableImage] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def scan(root: Path, work: Path, source: Path) -> Scan:
+    """Check every file below `root`; conversions and masks are written to the folder `work`.
+
+    Raises UserError, naming `source`, if no file fits the layout or none of those can be used.
+    """
+    paths = source_files(root)
+    masks, annotations, others = by_role(paths)
+    result = Scan()
+    candidates = []
+    for path in others:
+        fits = classify(path)
+        if isinstance(fits, Candidate):
+            candidates.append(fits)
+        else:
+            result.rejected.append(fits)
+    if not candidates:
+        raise nothing_fits(source, paths)
+
+    known = {candidate.key for candidate in candidates}
+    names = {stem(candidate.path) for candidate in candidates}
+    result.rejected += [
+        Rejected(path, "mask without an image") for key, path in masks.items() if key not in known
+    ] + [
+        Rejected(path, "annotation without an image")
+        for name, path in annotations.items()
+        if name not in names
+    ]
+    candidates, rejected = _without_two_labels(candidates)
+    result.rejected += rejected
+
+    def check(candidate: Candidate) -> tuple[UsableImage | None, list[Rejected]]:
+        annotation = annotations.get(stem(candidate.path))
+        return _check(candidate, root, work, annotation, masks.get(candidate.key))
+
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        # Larger images are rejected with a reason, so Pillow need not warn as well.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        for image, rejected in track(pool.map(check, candidates), "check images", len(candidates)):
+            result.rejected += rejected
+            if image is not None:
+                result.images.append(image)
+    result.images, rejected = _without_repetitions(result.images)
+    result.rejected = sorted(result.rejected + rejected)
+    if not result.images:
+        counts = Counter(item.reason for item in result.rejected)
+        raise UserError(
+            f"{source} has no usable image ("
+            + ", ".join(f"{count} × {reason}" for reason, count in counts.most_common(3))
+            + "); give readable images of packages."
+        )
+    return result
+
+
+def _check(
+    candidate: Candidate, root: Path, work: Path, annotation: str | None, mask: str | None
+) -> tuple[UsableImage | None, list[Rejected]]:
+    """Decode one image with its boxes and mask."""
+    try:
+        decoded = decode(root / candidate.path)
+    except UnusableImageError as error:
+        return None, [Rejected(candidate.path, "unusable image", str(error))]
+    except OSError as error:
+        return None, [Rejected(candidate.path, "unreadable file", str(error.strerror))]
+    place = work / candidate.path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    file = root / candidate.path
+    if decoded.content is not None:
+        file = place.with_name(f"{place.name}.png")
+        file.write_bytes(decoded.content)
+    rejected = []
+    size = decoded.width, decoded.height
+    package_box: list[Box] = []
+    damage_boxes: list[Box] = []
+    if annotation and decoded.rotated:
+        rejected.append(Rejected(annotation, "boxes ignored", "the image is rotated by EXIF"))
+    elif annotation:
+        package_box, damage_boxes, problems = read_boxes(root / annotation, candidate.label, size)
+        rejected += [Rejected(annotation, "annotation", problem) for problem in problems]
+    mask_file = None
+    if mask and decoded.rotated:
+        rejected.append(Rejected(mask, "mask ignored", "the image is rotated by EXIF"))
+    elif mask:
+        try:
+            content = decode_mask(root / mask, size)
+            mask_file = place.with_name(f"{place.name}.mask.png")
+            mask_file.write_bytes(content)
+        except UnusableImageError as error:
+            rejected.append(Rejected(mask, "unusable mask", str(error)))
+    image = UsableImage(
+        **vars(candidate),
+        file=file,
+        suffix=decoded.suffix,
+        width=decoded.width,
+        height=decoded.height,
+        sha256=decoded.sha256,
+        package_box=package_box,
+        damage_boxes=damage_boxes,
+        mask=mask_file,
+    )
+    return image, rejected
+
+
+def _without_two_labels(candidates: list[Candidate]) -> tuple[list[Candidate], list[Rejected]]:
+    labels = defaultdict(set)
+    for item in candidates:
+        labels[item.serial].add(item.label)
+    kept = [item for item in candidates if len(labels[item.serial]) == 1]
+    dropped = [item for item in candidates if len(labels[item.serial]) > 1]
+    return kept, [Rejected(item.path, TWO_LABELS, item.serial) for item in dropped]
+
+
+def _without_repetitions(images: list[UsableImage]) -> tuple[list[UsableImage], list[Rejected]]:
+    """Keep the first image of each package and perspective, and of each content."""
+    rejected = []
+    views: dict[tuple[str, str, str], UsableImage] = {}
+    for image in images:
+        first = views.setdefault(image.key, image)
+        if first is not image:
+            rejected.append(Rejected(image.path, SECOND_VIEW, f"the first is {first.path}"))
+    same = defaultdict(list)
+    for image in views.values():
+        same[image.sha256].append(image)
+    kept = []
+    for image in views.values():
+        twins = same[image.sha256]
+        if len({twin.label for twin in twins}) > 1:
+            other = next(twin for twin in twins if twin.label != image.label)
+            detail = f"as {other.path}, which has another label"
+            rejected.append(Rejected(image.path, IDENTICAL, detail))
+        elif twins[0] is not image:
+            rejected.append(Rejected(image.path, IDENTICAL, f"as {twins[0].path}"))
+        else:
+            kept.append(image)
+    return kept, rejected

@@ -1,0 +1,123 @@
+"""Who is held out: a function of serial, label and seed alone, never of order or machine."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pandas as pd
+from omegaconf import DictConfig
+
+from packsight.domain import LABELS, Split
+from packsight.errors import UserError
+
+
+def hash_order(serials: Iterable[str], seed: int) -> list[str]:
+    """Serials in a random order that depends on nothing but each serial and the seed."""
+    return sorted(serials, key=lambda serial: hashlib.sha256(f"{seed}:{serial}".encode()).digest())
+
+
+def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: int) -> pd.Series:
+    """The split of each package, stratified by label, at least one package per label and split.
+
+    `packages` is indexed by serial, with columns `label` and, where the source brought a split,
+    `split` ("train", "test" or ""). A test part that the source brings is kept, and validation
+    is carved from the rest; without one, all splits are carved. Raises UserError for fractions
+    that do not add up to 1, and for a label with fewer packages than splits.
+    """
+    names = [split.value for split in Split]
+    if (
+        sorted(fractions) != sorted(names)
+        or min(fractions.values()) <= 0
+        or abs(sum(fractions.values()) - 1) > 1e-6
+    ):
+        raise UserError(
+            f"data.fractions is {dict(fractions)}; give train, val and test positive shares that "
+            "add up to 1."
+        )
+    held_out = _brought_test(packages)
+    carved = names[:2] if held_out.any() else names
+    splits = pd.Series(Split.TEST.value, index=packages.index, name="split", dtype=object)
+    rest = packages.loc[~held_out, "label"]
+    rest = rest[hash_order(rest.index, seed)]
+    splits[rest.index] = _carve(rest, {name: fractions[name] for name in carved})
+    return splits
+
+
+def assign_folds(packages: pd.DataFrame, folds: int, seed: int) -> pd.Series:
+    """The fold (Int64) of each package, balanced in size and label.
+
+    <NA> for the test part that the source brought. Raises UserError if a label has fewer packages
+    than there are folds.
+    """
+    result = pd.Series(pd.NA, index=packages.index, name="fold", dtype="Int64")
+    labels = packages.loc[~_brought_test(packages), "label"]
+    counts = {label: int((labels == label).sum()) for label in LABELS}
+    if not 2 <= folds <= min(counts.values()):
+        raise UserError(
+            f"data.folds={folds} is not possible with {_numbers(counts)}; choose at least 2 and "
+            f"at most {min(counts.values())}, the packages of the rarer label."
+        )
+    # Dealt in one go over all labels, so that one label's remainder goes where another's ended.
+    dealt = [s for label in LABELS for s in hash_order(labels.index[labels == label], seed)]
+    result[dealt] = np.arange(len(dealt)) % folds
+    return result
+
+
+def fold_splits(manifest: pd.DataFrame, data: DictConfig) -> pd.Series:
+    """The split of each row of a manifest when the packages of fold `data.fold` are the test set.
+
+    Validation is carved from the next fold, and where that is not enough from those after it, so
+    that all folds together choose by many packages and not by the same few again and again. Rows
+    of the source's own test part get "". Raises UserError if the manifest has no such fold.
+    """
+    packages = manifest.drop_duplicates("serial").set_index("serial")
+    folds = sorted(packages["fold"].dropna().unique())
+    if data.fold not in folds:
+        known = f"0 … {folds[-1]}" if folds else "none (too few packages)"
+        raise UserError(f"data.fold={data.fold} is not a fold of this data, which has {known}.")
+    splits = packages["fold"].eq(data.fold).map({True: Split.TEST.value}).fillna("")
+    others = packages[packages["fold"].ne(data.fold).fillna(False)]
+    others = others.loc[hash_order(others.index, data.split_seed)]
+    # What is cut last is validation: the next fold, whose number is one more.
+    rest = others.iloc[((data.fold - others["fold"]) % len(folds)).argsort(kind="stable")]["label"]
+    shares = {name: data.fractions[name] for name in (Split.TRAIN.value, Split.VAL.value)}
+    splits[rest.index] = _carve(rest, shares)
+    return manifest["serial"].map(splits).rename("split")
+
+
+def _brought_test(packages: pd.DataFrame) -> pd.Series:
+    """Whether each package is in the test part that the source brought."""
+    if "split" not in packages:
+        return pd.Series(False, index=packages.index)
+    return packages["split"].eq(Split.TEST.value)
+
+
+def _carve(labels: pd.Series, fractions: dict[str, float]) -> pd.Series:
+    """Cut each label's serials, in the order given, into parts of these relative sizes."""
+    counts = {label: int((labels == label).sum()) for label in LABELS}
+    if min(counts.values()) < len(fractions):
+        raise UserError(
+            f"there are {_numbers(counts)} to divide into {', '.join(fractions)}; each label "
+            f"needs at least {len(fractions)} packages, one for each."
+        )
+    parts = pd.Series("", index=labels.index, dtype=object)
+    for label, count in counts.items():
+        sizes = _sizes(count, list(fractions.values()))
+        parts[labels == label] = np.repeat(list(fractions), sizes)
+    return parts
+
+
+def _sizes(count: int, shares: list[float]) -> np.ndarray:
+    """Whole numbers nearest to the shares of `count` (largest remainder), none of them zero."""
+    quotas = count * np.array(shares) / sum(shares)
+    sizes = np.floor(quotas).astype(int)
+    by_remainder = np.argsort(-(quotas - sizes), kind="stable")
+    sizes[by_remainder[: count - sizes.sum()]] += 1
+    while not sizes.all():
+        sizes[sizes.argmin()] += 1
+        sizes[sizes.argmax()] -= 1
+    return sizes
+
+
+def _numbers(counts: dict[str, int]) -> str:
+    return " and ".join(f"{count} {label} packages" for label, count in counts.items())

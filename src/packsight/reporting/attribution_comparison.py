@@ -1,0 +1,253 @@
+"""Where the models of an experiment looked, side by side: tables, figure, sheets and sentences."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from packsight.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
+from packsight.explanation.measures import pool_measures
+from packsight.explanation.sanity import verdicts
+from packsight.imaging.contact_sheet import contact_sheet
+from packsight.imaging.decode import read_image
+from packsight.reporting.leaderboard import number, text, varying
+from packsight.system.files import replacing
+
+KEYS = [
+    "data", "perspective", "backbone", "crop", "recipe", "precision", "weights", "variant", "seed",
+    "method",
+]  # fmt: skip
+# What is compared: measure, of which images, and what it is called. On an intact package what
+# speaks for damaged is the little that was overruled; and whether the score follows the map can
+# only be told where there is a score to lose: on damaged packages that were found.
+COMPARED = (
+    ("belt_share", "damaged", "share on the belt"),
+    ("damage_share", "damaged", "share on the damage"),
+    ("pointing_hit", "damaged", "pointing game"),
+    ("deletion_auc", "hit", "deletion AUC"),
+)
+COLOURS = {"top": ORANGE, "side": GREEN, "both": BLUE, "pair": VERMILION}
+CAPTION = (
+    "Mean over images of damaged packages, 95% interval by bootstrap over packages. Shares are of "
+    "what speaks for damaged; in brackets the share of area that the region covers, which a map "
+    "that says nothing would score. Pointing game: the map is highest on the damage. Deletion AUC, "
+    "of packages that were found: low where the score falls as the map's first pixels go."
+)
+
+
+@dataclass(frozen=True)
+class AttributionComparison:
+    """What `explain` left in the runs of an experiment.
+
+    rows: KEYS, folds, outcome, measure, mean, low, high, area, images, packages, a row per
+    configuration, outcome and measure. sanity: sentences.
+    """
+
+    rows: pd.DataFrame
+    sanity: list[str]
+
+    def configurations(self) -> Iterator[tuple[pd.Series, dict[tuple[str, str], pd.Series]]]:
+        """Each configuration's settings, and its rows by (measure, outcome)."""
+        for _, group in self.rows.groupby(KEYS, dropna=False, sort=False):
+            cells = {(row["measure"], row["outcome"]): row for _, row in group.iterrows()}
+            yield group.iloc[0], cells
+
+    def names(self) -> list[str]:
+        """What to call each configuration: its backbone, and what tells it from others."""
+        single = self.rows.drop_duplicates(KEYS)
+        # What backbone and camera determine is no news.
+        keys = ["perspective", "backbone"]
+        for key in KEYS[3:]:
+            if len(single.drop_duplicates([*keys, key])) > len(single.drop_duplicates(keys)):
+                keys.append(key)
+        return [
+            ", ".join([row["backbone"], *(f"{key} {text(row[key]) or '–'}" for key in keys[2:])])
+            for _, row in single.iterrows()
+        ]
+
+
+def collect_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionComparison:
+    """Pool what `explain` measured in the runs of a leaderboard, the folds of each as one."""
+    tables, sentences, differing = [], [], varying(frame)
+    for _, run in frame.iterrows():
+        folder = experiment / run["folder"] / "explanations"
+        if not (folder / "attributions.csv").is_file():
+            continue
+        table = pd.read_csv(folder / "attributions.csv", dtype={"serial": str})
+        if "belt_share" not in table:  # from before maps were measured
+            continue
+        settings = {key: text(run[key]) for key in KEYS if key in run}
+        tables.append(table.assign(**settings, fold=text(run["fold"])))
+        if (folder / "sanity.csv").is_file():
+            checks = pd.read_csv(folder / "sanity.csv")
+            name = ", ".join(text(run[key]) for key in ("backbone", "perspective", *differing))
+            method = str(checks["method"].iloc[0])
+            sentences += [f"{name}: {said}" for said in verdicts(checks, method)]
+    if not tables:
+        return AttributionComparison(pd.DataFrame(columns=[*KEYS, "measure", "outcome"]), [])
+    rows = []
+    for key, group in pd.concat(tables).groupby(KEYS, dropna=False, sort=True):
+        pooled = pool_measures(group)
+        settings = dict(zip(KEYS, key, strict=True)) | {"folds": group["fold"].nunique()}
+        rows.append(pooled.assign(**settings))
+    table = pd.concat(rows, ignore_index=True)
+    first = [*KEYS, "folds"]
+    return AttributionComparison(
+        table[[*first, *table.columns.difference(first, sort=False)]], sentences
+    )
+
+
+def write_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionComparison:
+    """Pool an experiment's explanations; write attributions.csv, attributions.png and sheets."""
+    attributions = collect_attributions(experiment, frame)
+    if attributions.rows.empty:
+        return attributions
+    with replacing(experiment / "attributions.csv") as file:
+        attributions.rows.to_csv(file, index=False)
+    with replacing(experiment / "attributions.png") as file:
+        attributions_figure(attributions).savefig(file, dpi=120)
+    for name, picture in look_sheets(experiment, frame).items():
+        with replacing(experiment / f"attributions_{name}.png") as file:
+            cv2.imwrite(str(file), picture[..., ::-1])
+    return attributions
+
+
+def attributions_table(attributions: AttributionComparison) -> Table:
+    """The comparison for the terminal."""
+    shared = [
+        f"{key} {attributions.rows[key].iloc[0]}"
+        for key in KEYS
+        if attributions.rows[key].nunique(dropna=False) == 1
+        and text(attributions.rows[key].iloc[0])
+    ]
+    table = Table(
+        title="where the models looked", title_justify="left", caption_justify="left",
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
+        caption=escape(f"{CAPTION} All rows: {', '.join(shared)}."),
+    )  # fmt: skip
+    table.add_column("camera", no_wrap=True)
+    table.add_column("model", overflow="fold", min_width=10)
+    for *_, name in COMPARED:
+        table.add_column(name, justify="right", min_width=9)
+    for name, (row, cells) in zip(attributions.names(), attributions.configurations(), strict=True):
+        values = [
+            _cell(cells.get((measure, outcome)), "[dim]", "[/]") for measure, outcome, _ in COMPARED
+        ]
+        table.add_row(escape(row["perspective"]), escape(name), *values)
+    return table
+
+
+def attributions_cells(attributions: AttributionComparison) -> list[list[str]]:
+    """The comparison for the report: camera, model, and a cell for each of `COMPARED`."""
+    return [
+        [
+            row["perspective"],
+            name,
+            *(_cell(cells.get((measure, outcome))) for measure, outcome, _ in COMPARED),
+        ]
+        for name, (row, cells) in zip(
+            attributions.names(), attributions.configurations(), strict=True
+        )
+    ]
+
+
+def _cell(row: pd.Series | None, dim: str = "", end: str = "") -> str:
+    """`0.62 0.55–0.70 (0.40)`: the mean, its interval, the region's area."""
+    if row is None:
+        return ""
+    interval = "" if pd.isna(row["low"]) else f" {dim}{row['low']:.2f}–{row['high']:.2f}{end}"
+    area = "" if pd.isna(row["area"]) else f" ({row['area']:.2f})"
+    return f"{number(row['mean'])}{interval}{area}"
+
+
+def attributions_figure(attributions: AttributionComparison) -> Figure:
+    """A panel for each measure, a line for each model and camera; ticks are the area's share."""
+    names, configurations = attributions.names(), list(attributions.configurations())
+    figure = Figure(figsize=(12, 1.3 + 0.32 * len(names)), layout="constrained")
+    panels = figure.subplots(1, len(COMPARED), sharey=True)
+    for axes, (measure, outcome, title) in zip(panels, COMPARED, strict=True):
+        for line, (row, cells) in enumerate(configurations):
+            cell = cells.get((measure, outcome))
+            if cell is None:
+                continue
+            colour = COLOURS.get(row["perspective"], "black")
+            axes.plot([cell["low"], cell["high"]], [line, line], color=colour, linewidth=2)
+            axes.plot(cell["mean"], line, "o", color=colour)
+            if not pd.isna(cell["area"]):
+                axes.plot(cell["area"], line, "|", color="black", markersize=12)
+        axes.set_title(title, fontsize=10)
+        axes.set_xlim(-0.03, 1.03)
+        axes.grid(axis="x", color="0.92")
+        axes.spines[["top", "right"]].set_visible(False)
+    labels = [
+        f"{row['perspective']}: {name}"
+        for name, (row, _) in zip(names, configurations, strict=True)
+    ]
+    panels[0].set_yticks(range(len(names)), labels, fontsize=8)
+    panels[0].set_ylim(len(names) - 0.5, -0.5)
+    figure.supxlabel(
+        "dot and bar: mean and 95 % interval by package; black tick: the region's share of area",
+        fontsize=8,
+    )
+    return figure
+
+
+def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Overlays of the same packages, a row each, across models, RGB uint8, one per camera.
+
+    All tiles have one scale. Of the folds of a model only those count whose packages others have.
+    """
+    sheets = {}
+    for perspective, runs in frame.groupby("perspective"):
+        columns: dict[str, dict[str, Path]] = {}
+        for _, run in runs.iterrows():
+            files = (experiment / run["folder"] / "explanations" / "overlays").glob("*.jpg")
+            name = ", ".join(filter(None, (text(run["backbone"]), text(run["recipe"]),
+                                           f"crop {text(run['crop'])}")))  # fmt: skip
+            found = {file.stem: file for file in sorted(files)}
+            if found:
+                columns.setdefault(name, {}).update(found)
+        counts = pd.Series([image for files in columns.values() for image in files]).value_counts()
+        shared = sorted(image for image, count in counts.items() if count == len(columns))[:8]
+        if len(columns) < 2 or not shared:
+            continue
+        tiles, captions = [], []
+        for image in shared:
+            for name, files in columns.items():
+                tiles.append(read_image(files[image]))
+                captions.append(f"{image[:13]}  {name}")
+        sheets[str(perspective)] = contact_sheet(tiles, captions, len(columns), tile_width=380)
+    return sheets
+
+
+def belt_sentences(attributions: AttributionComparison) -> list[str]:
+    """Which model leans on the belt, with the interval."""
+    sentences = []
+    for name, (row, cells) in zip(attributions.names(), attributions.configurations(), strict=True):
+        belt = cells.get(("belt_share", "damaged"))
+        if belt is None:
+            continue
+        who = f"From the {row['perspective']}, {name}"
+        share, area = belt["mean"], belt["area"]
+        if pd.isna(belt["low"]):
+            sentences.append(f"{who} was measured on one package alone, which tells nothing.")
+            continue
+        numbers = (
+            f"a share of {share:.2f} ({belt['low']:.2f}–{belt['high']:.2f}) of what speaks for "
+            f"damaged on damaged packages lies on it, where the belt is {area:.2f} of the area"
+        )
+        if belt["low"] > area:
+            said = f"leans on the belt: {numbers}"
+        elif belt["high"] < area:
+            said = f"looks at the package more than at the belt: {numbers}"
+        else:
+            said = f"looks at the belt about as much as a map that says nothing would: {numbers}"
+        sentences.append(f"{who} {said}.")
+    return sentences

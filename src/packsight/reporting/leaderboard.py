@@ -1,0 +1,211 @@
+"""The runs of an experiment as one table, ranked by what they reached on validation."""
+
+import re
+from pathlib import Path
+from typing import Any, cast
+
+import pandas as pd
+from omegaconf import DictConfig, OmegaConf
+from rich.box import SIMPLE_HEAD
+from rich.markup import escape
+from rich.table import Table
+
+from packsight.domain import Perspective
+from packsight.errors import UserError
+from packsight.system.files import read_json, replacing
+
+# Ranks compare runs only where the same packages were scored by the same metric.
+COMPARABLE = ["data", "fold", "perspective", "monitor"]
+# What may tell two runs apart beside backbone and perspective; shown where it differs.
+SETTINGS = ("data", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
+TESTED = (
+    "accuracy", "accuracy_low", "accuracy_high", "recall_damaged", "recall_intact", "auroc",
+    "average_precision", "images", "packages",
+)  # fmt: skip
+
+
+def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
+    """One row per run, done or not, ranked within perspective by the run's monitored metric.
+
+    Validation decides the rank, because choosing by test would leave no honest test. Test results
+    are those of all images; test_accuracy_top and test_accuracy_side are filled for runs on both
+    cameras. Only runs that are done have results. `leans_on_belt` marks those of which `explain`
+    measured a belt share above `max_belt_share`. Raises UserError if there is no run.
+    """
+    folders = run_folders(experiment)
+    frame = pd.DataFrame([_row(folder, experiment) for folder in folders])
+    for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
+        frame[column] = frame[column].astype("Int64")
+    limit = float("inf") if max_belt_share is None else max_belt_share
+    frame["leans_on_belt"] = frame["belt_share"].astype(float) > limit
+    # The lower the better, so that one direction serves every monitor.
+    cost = frame["monitor_value"].astype(float) * frame.pop("sign")
+    ranks = cost.groupby([frame[key] for key in COMPARABLE], dropna=False).rank(method="min")
+    frame.insert(0, "rank", ranks.astype("Int64"))
+    keys = ["data", "perspective", "fold", "rank", "folder"]
+    return frame.sort_values(keys, ignore_index=True, na_position="last")
+
+
+def run_folders(experiment: Path) -> list[Path]:
+    """The folders of its runs, in any state. Raises UserError if there is none."""
+    folders = [file.parent for file in sorted(experiment.rglob("status.json"))]
+    if not folders:
+        raise UserError(
+            f"no run in {experiment}: train one with `python scripts/train.py "
+            f"name={experiment.resolve().name}`."
+        )
+    return folders
+
+
+def write_leaderboard(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
+    """Collect an experiment's runs and write them to its leaderboard.csv."""
+    frame = collect(experiment, max_belt_share)
+    with replacing(experiment / "leaderboard.csv") as temporary:
+        frame.to_csv(temporary, index=False)
+    return frame
+
+
+def varying(frame: pd.DataFrame) -> list[str]:
+    """The settings in which the runs differ; the variant, a hash, only where nothing else does."""
+    names = [name for name in SETTINGS if name in frame and frame[name].nunique(dropna=False) > 1]
+    told = [name for name in names if name != "variant"]
+    keys = ["perspective", "backbone", *told, *frame.columns.intersection(["fusion"])]
+    return names if frame.duplicated(keys).any() else told
+
+
+def leaderboard_table(frame: pd.DataFrame) -> Table:
+    """The leaderboard for the terminal; what all runs share stands in its caption."""
+    differing = varying(frame)
+    monitors = " / ".join(name.removeprefix("val/") for name in frame["monitor"].dropna().unique())
+    table = Table(
+        title="leaderboard", title_justify="left", caption_justify="left",
+        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
+    )  # fmt: skip
+    table.add_column("camera")
+    table.add_column("#", justify="right")
+    table.add_column("backbone", overflow="fold")
+    for name in differing:
+        table.add_column(name, overflow="fold")
+    for name in (escape(monitors), "accuracy", "damaged", "intact", "AUROC"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for perspective, runs in frame.groupby("perspective", dropna=False):
+        for _, run in runs.iterrows():
+            finished = run["state"] == "done"
+            table.add_row(
+                escape(text(perspective)),
+                text(run["rank"]),
+                escape(text(run["backbone"])) + _warning(run),
+                *(escape(text(run[name])) for name in differing),
+                number(run["monitor_value"], 3),
+                _interval(run) if finished else escape(text(run["state"])),
+                number(run["test_recall_damaged"]),
+                number(run["test_recall_intact"]),
+                number(run["test_auroc"], 3),
+            )
+            for part in Perspective:
+                if not pd.isna(accuracy := run[f"test_accuracy_{part}"]):
+                    blank = [""] * (len(differing) + 1)
+                    table.add_row("", "", f"  its {part} images", *blank, number(accuracy))
+        table.add_section()
+    shared = [f"{name} {value}" for name in SETTINGS if name not in differing
+              if (value := text(frame[name].iloc[0]))]  # fmt: skip
+    packages = "–".join(sorted({text(count) for count in frame["test_packages"].dropna()}))
+    table.caption = escape(
+        f"#: rank by {monitors} on validation. Accuracy with 95% interval, recall of damaged and "
+        f"of intact, AUROC: {packages or 'no'} test packages. All runs: {', '.join(shared)}."
+    )
+    return table
+
+
+def text(value: Any) -> str:
+    """A cell; what is missing is empty."""
+    return "" if pd.isna(value) else str(value)
+
+
+def number(value: Any, digits: int = 2) -> str:
+    return "" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _warning(run: pd.Series) -> str:
+    return f" [red]! belt {run['belt_share']:.2f}[/]" if run["leans_on_belt"] else ""
+
+
+def _interval(run: pd.Series) -> str:
+    """Test accuracy and its 95 % interval: `0.95 0.76–0.99`."""
+    accuracy, low, high = (run[f"test_accuracy{end}"] for end in ("", "_low", "_high"))
+    return "" if pd.isna(accuracy) else f"{accuracy:.2f} [dim]{low:.2f}–{high:.2f}[/]"
+
+
+def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
+    """What tells a run from others: its configuration, and the variant in its folder's name."""
+    variant = re.fullmatch(r"(?:split|fold\d+)_seed-?\d+_(.+)", folder.name)
+    weights = OmegaConf.select(config, "model.weights")
+    return {
+        "backbone": OmegaConf.select(config, "model.backbone"),
+        "perspective": OmegaConf.select(config, "perspective.name"),
+        "precision": OmegaConf.select(config, "precision.name"),
+        "data": OmegaConf.select(config, "data.name"),
+        "fold": OmegaConf.select(config, "data.fold"),
+        "seed": OmegaConf.select(config, "seed"),
+        "variant": variant.group(1) if variant else "",
+        # Of a weights file its name; a checkpoint's, best.ckpt, would say nothing of its run.
+        "weights": Path(weights).name
+        if Path(weights or "").suffix not in ("", ".ckpt")
+        else weights,
+        "crop": OmegaConf.select(config, "crop.name") or "",
+        "recipe": OmegaConf.select(config, "recipe") or "",
+    }
+
+
+def _row(folder: Path, experiment: Path) -> dict[str, Any]:
+    status = read_json(folder / "status.json")
+    file = folder / "config.yaml"
+    config = cast(DictConfig, OmegaConf.load(file) if file.is_file() else OmegaConf.create({}))
+    done = status["state"] == "done" and (folder / "metrics.json").is_file()
+    # An unfinished run may still hold the results of an earlier one.
+    metrics = read_json(folder / "metrics.json") if done else {}
+    test = metrics.get("test", {})
+    monitor = OmegaConf.select(config, "monitor")
+    mode = OmegaConf.select(config, "monitor_mode")
+    return {
+        **settings(config, folder),
+        "state": status["state"],
+        "monitor": monitor,
+        "monitor_mode": mode,
+        "monitor_value": metrics.get("val", {}).get("all", {}).get(str(monitor).split("/")[-1]),
+        "sign": -1 if mode == "max" else 1,
+        **{f"test_{name}": test.get("all", {}).get(name) for name in TESTED},
+        **{
+            f"test_accuracy_{perspective}": test.get(perspective.value, {}).get("accuracy")
+            for perspective in Perspective
+        },
+        "best_epoch": _best_epoch(folder / "history.csv", monitor, mode),
+        "seconds": status.get("seconds"),
+        "belt_share": _belt_share(folder / "explanations" / "measures.csv"),
+        "error": (status.get("error") or "").strip().partition("\n")[0],
+        "folder": folder.relative_to(experiment).as_posix(),
+    }
+
+
+def _belt_share(file: Path) -> float | None:
+    """The share of what speaks for damaged that lies on the belt, of damaged packages."""
+    if not file.is_file():
+        return None
+    rows = pd.read_csv(file)
+    found = rows[(rows["outcome"] == "damaged") & (rows["measure"] == "belt_share")]["mean"]
+    return float(found.iloc[0]) if len(found) else None
+
+
+def _best_epoch(file: Path, monitor: str | None, mode: str | None) -> int | None:
+    """The epoch in which the monitored metric was best; None if it was never measured."""
+    history = read_history(file)
+    if monitor is None or monitor not in history:
+        return None
+    measured = history.dropna(subset=[monitor])
+    ordered = measured.sort_values(monitor, ascending=mode != "max", kind="stable")
+    return int(ordered["epoch"].iloc[0]) if len(ordered) else None
+
+
+def read_history(file: Path) -> pd.DataFrame:
+    """history.csv; empty for a run that has not ended its first epoch."""
+    return pd.read_csv(file) if file.is_file() else pd.DataFrame()

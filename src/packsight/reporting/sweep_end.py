@@ -1,0 +1,90 @@
+"""The end of a sweep: what became of each job, the leaderboard, and models.zip."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import pandas as pd
+from rich.markup import escape
+from rich.table import Table
+
+from packsight.errors import UserError
+from packsight.reporting.attribution_comparison import (
+    AttributionComparison,
+    attributions_table,
+    write_attributions,
+)
+from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
+from packsight.reporting.page import write_report
+from packsight.reporting.pooling import Pooled, write_pooled
+from packsight.reporting.pooling_table import pooled_table
+from packsight.runs.journal import Ending, Outcome
+from packsight.system.archive import pack
+from packsight.system.console import console
+from packsight.system.files import write_json
+
+PACKED = (
+    "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
+    "predictions.csv", "checkpoints/best.ckpt",
+)  # fmt: skip
+COLOURS = {
+    Ending.DONE: "green", Ending.SKIPPED: "dim", Ending.BUSY: "yellow", Ending.FAILED: "red",
+}  # fmt: skip
+
+
+def pack_models(experiment: Path) -> Path:
+    """Write models.zip beside the runs: best checkpoints, configurations and results.
+
+    Raises UserError if no run of the experiment has a model yet.
+    """
+    runs = [file.parent.parent for file in sorted(experiment.rglob("checkpoints/best.ckpt"))]
+    if not runs:
+        raise UserError(f"{experiment} holds no trained run; train one with scripts/train.py.")
+    members = [run / name for run in runs for name in PACKED if (run / name).is_file()]
+    archive = experiment / "models.zip"
+    pack(archive, experiment, members)
+    return archive
+
+
+def print_results(
+    experiment: Path, max_belt_share: float | None = None
+) -> tuple[pd.DataFrame, Pooled, AttributionComparison]:
+    """Write leaderboard.csv, pooled.csv, verdicts.csv and attributions.csv; print what they tell.
+
+    Where there are folds, the single runs stand in leaderboard.csv alone: they would fill pages.
+    """
+    frame = write_leaderboard(experiment, max_belt_share)
+    pooled = write_pooled(experiment, frame)
+    attributions = write_attributions(experiment, frame)
+    if frame["fold"].isna().any():
+        console.print(leaderboard_table(frame))
+    if pooled.tells_more:
+        console.print(pooled_table(pooled.rows))
+    if len(attributions.rows):
+        console.print(attributions_table(attributions))
+    return frame, pooled, attributions
+
+
+def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
+    """Tell what became of each job, and keep it in the experiment's jobs.json.
+
+    After a training sweep write the report, its tables and models.zip.
+    """
+    shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
+    table = Table(title="jobs", title_justify="left")
+    for column in ("job", "state", "error"):
+        table.add_column(column, overflow="fold")
+    for outcome in outcomes:
+        name = " ".join(override for override in outcome.overrides if override not in shared)
+        state = f"[{COLOURS[outcome.ending]}]{outcome.ending}[/]"
+        table.add_row(escape(name), state, escape(outcome.error))
+    console.print(table)
+    if stage != "train":
+        return
+    for experiment in sorted({Path(outcome.experiment) for outcome in outcomes}):
+        own = [asdict(outcome) for outcome in outcomes if Path(outcome.experiment) == experiment]
+        write_json(experiment / "jobs.json", own)
+        if any(experiment.rglob("checkpoints/best.ckpt")):
+            page = write_report(experiment, *print_results(experiment))
+            console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
+            console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

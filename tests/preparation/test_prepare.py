@@ -1,0 +1,368 @@
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from omegaconf import DictConfig, OmegaConf
+from PIL import Image
+
+from packsight.errors import UserError
+from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
+from packsight.preparation.prepare import prepare
+from packsight.preparation.prepared import is_prepared, load_data
+from packsight.system.files import read_json, sha256
+
+LIMIT = 10**9
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def settings(**changes: object) -> DictConfig:
+    defaults = {
+        "fractions": {"train": 0.7, "val": 0.15, "test": 0.15},
+        "folds": 3,
+        "split_seed": 0,
+        "max_unpacked_gb": 1,
+        "overwrite": False,
+    }
+    return OmegaConf.create(defaults | changes)
+
+
+def write_source(root: Path, packages: int = 5, prefix: str = "", start: int = 0) -> Path:
+    """`packages` of each label with both perspectives, a box each and a mask each."""
+    for index in range(2 * packages):
+        label = "damaged" if index % 2 else "intact"
+        for view in ("top", "side"):
+            name = f"{label}/{view}/{start + index:013d}_{view}"
+            rng = np.random.default_rng([start, index, view == "top"])
+            picture = rng.integers(0, 256, (48, 64, 3), dtype=np.uint8)
+            for path in (root / prefix / name, root / prefix / "masks" / name):
+                path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(picture).save(root / prefix / f"{name}.png")
+            mask = np.full((48, 64), 255, np.uint8)
+            Image.fromarray(mask).save(root / prefix / "masks" / f"{name}.png")
+            (root / prefix / f"{name}.xml").write_text(
+                "<annotation><object><name>damage</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+                "<xmax>30</xmax><ymax>40</ymax></bndbox></object></annotation>"
+            )
+    return root
+
+
+def zipped(root: Path, archive: Path, reverse: bool = False) -> Path:
+    files = sorted((path for path in root.rglob("*") if path.is_file()), reverse=reverse)
+    with zipfile.ZipFile(archive, "w") as packed:
+        for path in files:
+            packed.write(path, path.relative_to(root))
+    return archive
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def source(tmp_path):
+    return write_source(tmp_path / "source")
+
+
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / "outputs").mkdir()
+    return tmp_path / "outputs" / "photos"
+
+
+def assert_refused(source: Path, target: Path, match: str, **changes: object) -> None:
+    before = files_of(target.parent)
+    with pytest.raises(UserError, match=match):
+        prepare(source, target, settings(**changes))
+    assert files_of(target.parent) == before
+    assert {path.name for path in target.parent.iterdir()} <= {target.name, f"{target.name}.zip"}
+
+
+def test_prepared_data_is_complete_and_true_to_the_source(source, target):
+    assert prepare(source, target, settings()) == target
+    table = read_manifest(target)
+
+    assert len(table) == 20
+    assert table["serial"].is_monotonic_increasing
+    for row in table.itertuples():
+        assert (target / row.path).read_bytes() == (
+            source / row.path.removeprefix("images/")
+        ).read_bytes()
+        assert sha256(target / row.path) == row.sha256
+        assert row.path.startswith(f"images/{row.label}/{row.perspective}/{row.serial}_")
+        with Image.open(target / row.mask) as mask:
+            assert mask.getextrema() == (255, 255)
+    damaged = table["label"] == "damaged"
+    assert set(table["damage_boxes"][damaged]) == set(table["package_box"][~damaged])
+    assert set(table["damage_boxes"]) == {"", "1 2 30 40"}
+    # Noise has no belt to tell a package from: the whole frames stand, and are counted.
+    assert set(table["crop"]) == {"0 0 64 48"}
+    assert set(table["crop_source"]) == {"frame"}
+    summary = read_json(target / "summary.json")
+    assert [len(serials) for serials in summary["not_located"].values()] == [10, 10]
+    assert (target / "rejected.csv").read_text() == "path,reason\n"
+    with Image.open(target / "contact_sheet.png") as sheet:
+        assert sheet.width > 1000
+
+
+def test_no_package_is_parted_by_splits_or_folds(source, target):
+    prepare(source, target, settings())
+    by_serial = read_manifest(target).groupby("serial")
+    assert (by_serial["split"].nunique() == 1).all()
+    assert (by_serial["fold"].nunique() == 1).all()
+    assert by_serial["split"].first().value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
+    assert sorted(by_serial["fold"].first().value_counts()) == [3, 3, 4]
+
+
+def test_the_archive_holds_the_folder(source, target, tmp_path):
+    prepare(source, target, settings())
+    with zipfile.ZipFile(tmp_path / "outputs" / "photos.zip") as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    assert content == files_of(target)
+
+
+def test_folder_and_zip_in_any_order_give_the_same_bytes(source, target, tmp_path):
+    prepare(source, target, settings())
+    archive = zipped(source, tmp_path / "source.zip", reverse=True)
+    prepare(archive, tmp_path / "outputs" / "again", settings())
+    one, two = files_of(target), files_of(tmp_path / "outputs" / "again")
+    ignored = {"summary.json"}  # it names the source
+    assert {name: one[name] for name in one.keys() - ignored} == {
+        name: two[name] for name in two.keys() - ignored
+    }
+
+
+def test_summary_counts_what_was_found(source, target):
+    shutil.copy(source / "damaged/top/0000000000001_top.png", source / "odd.png")
+    shutil.copy(
+        source / "damaged/top/0000000000001_top.png", source / "damaged/top/0000000000055_top.png"
+    )
+    (source / "intact/side/0000000000002_side.png").unlink()
+    (source / "intact/side/0000000000002_side.xml").unlink()
+    (source / "masks/intact/side/0000000000002_side.png").unlink()
+    shutil.copytree(source / "intact/top", source / "more/damaged/top", ignore=only("008_top.png"))
+    prepare(source, target, settings())
+    summary = json.loads((target / "summary.json").read_text())
+
+    assert summary["images"] == 17
+    assert summary["packages"] == 9
+    counts = {label: {} for label in ("intact", "damaged")}
+    for label, views in summary["counts"].items():
+        counts[label] = {view: sum(splits.values()) for view, splits in views.items()}
+    assert counts == {"intact": {"top": 4, "side": 3}, "damaged": {"top": 5, "side": 5}}
+    assert summary["sizes"] == {"64x48": 17}
+    assert summary["packages_lacking"] == {"top": [], "side": ["0000000000002"]}
+    assert summary["duplicates"] == 1
+    assert summary["serials_with_two_labels"] == ["0000000000008"]
+    assert summary["rejected"] == {
+        "serial with two labels": 3,
+        "identical content": 1,
+        "not in a <label>/<perspective>/ folder": 1,
+    }
+    assert summary["labels"] == ["intact", "damaged"]
+    assert summary["split_seed"] == 0
+    assert summary["folds"] == 3
+    rejected = pd.read_csv(target / "rejected.csv")
+    assert rejected["path"].tolist() == sorted(rejected["path"])
+    assert len(rejected) == 5
+    assert (
+        "odd.png,not in a <label>/<perspective>/ folder\n" in (target / "rejected.csv").read_text()
+    )
+
+
+def only(ending: str):
+    return lambda _, names: [name for name in names if not name.endswith(ending)]
+
+
+def test_the_source_test_part_is_kept(tmp_path, target):
+    source = write_source(tmp_path / "source", 4, "training")
+    write_source(source, 2, "test", start=100)
+    prepare(source, target, settings())
+    table = read_manifest(target)
+    held_out = table["serial"] >= "0000000000100"
+    assert table["split"].eq("test").equals(held_out)
+    assert table["fold"].isna().equals(held_out)
+
+
+def test_a_package_with_one_image_in_the_test_part_is_tested_altogether(tmp_path, target):
+    source = write_source(tmp_path / "source", 4, "all/training")
+    write_source(source, 2, "test", start=100)
+    name = "damaged/top/0000000000001_top.png"
+    (source / "all" / "training" / name).rename(source / "test" / name)
+    prepare(source, target, settings())
+    table = read_manifest(target)
+    assert table["split"][table["serial"] == "0000000000001"].tolist() == ["test", "test"]
+
+
+def test_a_training_part_alone_is_split_in_three(tmp_path, target):
+    prepare(write_source(tmp_path / "source", 3, "training"), target, settings())
+    assert set(read_manifest(target)["split"]) == {"train", "val", "test"}
+
+
+def test_more_folds_than_packages_leave_the_folds_empty_and_say_so(source, target, capsys):
+    prepare(source, target, settings(folds=6))
+    assert read_manifest(target)["fold"].isna().all()
+    assert (pd.read_csv(target / "manifest.csv")["fold"].isna()).all()
+    assert "data.folds=6" in capsys.readouterr().out
+
+
+def test_the_same_source_and_settings_are_not_prepared_again(source, target, tmp_path, capsys):
+    prepare(source, target, settings())
+    marker = target / "images" / "marker"
+    marker.touch()
+    prepare(zipped(source, tmp_path / "source.zip"), target, settings())
+    assert marker.exists()
+    assert "prepared already" in capsys.readouterr().out
+
+
+def test_a_lost_archive_is_packed_again(source, target):
+    prepare(source, target, settings())
+    archive = target.with_name("photos.zip")
+    content = archive.read_bytes()
+    archive.unlink()
+    prepare(source, target, settings())
+    assert archive.read_bytes() == content
+
+
+@pytest.mark.parametrize("changes", [{"split_seed": 1}, {"folds": 4}])
+def test_other_settings_do_not_replace_prepared_data(source, target, changes):
+    prepare(source, target, settings())
+    assert_refused(source, target, r"data\.name.*data\.overwrite=true", **changes)
+
+
+def test_another_source_does_not_replace_prepared_data_unless_told(source, target):
+    prepare(source, target, settings())
+    name = "damaged/top/0000000000001_top.png"
+    Image.new("RGB", (64, 48)).save(source / name)
+    assert_refused(source, target, r"photos was prepared from another source")
+    prepare(source, target, settings(overwrite=True))
+    assert (target / "images" / name).read_bytes() == (source / name).read_bytes()
+    assert_refused(source / "damaged", target, "no image that fits", overwrite=True)
+
+
+def test_a_folder_that_is_not_prepared_data_is_never_replaced(source, target):
+    target.mkdir()
+    (target / "thesis.txt").write_text("years of work")
+    assert_refused(source, target, "exists and is not prepared data", overwrite=True)
+
+
+def test_prepared_data_is_no_source(source, target, tmp_path):
+    prepare(source, target, settings())
+    again = tmp_path / "again" / "photos"
+    again.parent.mkdir()
+    assert_refused(target.with_name("photos.zip"), again, "prepared data already")
+
+
+@pytest.mark.parametrize("kind", ["absent", "empty", "text", "traversal", "layout", "few", "big"])
+def test_a_refusal_writes_nothing(tmp_path, target, kind):
+    source = tmp_path / "source"
+    match = {
+        "absent": "does not exist",
+        "empty": "is empty",
+        "text": "not a zip",
+        "traversal": r"'\.\./evil' leads out",
+        "layout": r"found: 1 × \.txt",
+        "few": "2 intact packages and 2 damaged packages",
+        "big": r"data\.max_unpacked_gb",
+    }[kind]
+    if kind == "empty":
+        source.mkdir()
+    elif kind == "text":
+        source.write_text("no zip")
+    elif kind == "traversal":
+        with zipfile.ZipFile(source, "w") as archive:
+            archive.writestr("../evil", "")
+    elif kind == "layout":
+        source.mkdir()
+        (source / "list.txt").touch()
+    elif kind == "few":
+        write_source(source, 2)
+    elif kind == "big":
+        source = zipped(write_source(tmp_path / "files", 3), tmp_path / "source.zip")
+    assert_refused(source, target, match, max_unpacked_gb=1e-6 if kind == "big" else 1)
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_crash_leaves_the_old_data(source, target, monkeypatch):
+    prepare(source, target, settings())
+    before = files_of(target.parent)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("packsight.preparation.prepare.manifest.write_manifest", crash)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(source, target, settings(split_seed=1, overwrite=True))
+    assert files_of(target.parent) == before
+
+
+def test_load_data_reads_folder_and_archive(source, target, tmp_path):
+    prepare(source, target, settings())
+    archive = target.with_name("photos.zip")
+    root, table = load_data(target, LIMIT, tmp_path / "cache")
+    assert root == target
+    unpacked, same = load_data(str(archive), LIMIT, tmp_path / "cache")
+    assert same.equals(table)
+    assert unpacked == tmp_path / "cache" / sha256(archive)[:16]
+    assert files_of(unpacked) == files_of(target)
+
+
+def test_an_archive_is_unpacked_once(source, target, tmp_path):
+    prepare(source, target, settings())
+    archive = target.with_name("photos.zip")
+    root, _ = load_data(archive, LIMIT, tmp_path / "cache")
+    (root / "marker").touch()
+    again, _ = load_data(archive, LIMIT, tmp_path / "cache")
+    assert (again / "marker").exists()
+
+
+def test_a_folder_that_was_zipped_as_a_whole_is_found(source, target, tmp_path):
+    prepare(source, target, settings())
+    target.with_name("photos.zip").unlink()
+    archive = zipped(target.parent, tmp_path / "by_hand.zip")
+    root, table = load_data(archive, LIMIT, tmp_path / "cache")
+    assert root.name == "photos"
+    assert (root / table["path"][0]).is_file()
+
+
+def test_raw_images_are_not_prepared_data(source, tmp_path):
+    archive = zipped(source, tmp_path / "source.zip")
+    for raw in (source, archive):
+        assert not is_prepared(raw)
+        with pytest.raises(UserError, match=r"not prepared data.*scripts/prepare\.py"):
+            load_data(raw, LIMIT, tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+    assert not is_prepared(tmp_path / "absent.zip")
+    with pytest.raises(UserError, match="does not exist"):
+        load_data(tmp_path / "absent.zip", LIMIT, tmp_path / "cache")
+
+
+def test_data_with_other_labels_is_refused(tmp_path):
+    row = dict.fromkeys(COLUMNS, "") | {"label": "dented", "width": 1, "height": 1, "fold": pd.NA}
+    write_manifest(pd.DataFrame([row]), tmp_path)
+    with pytest.raises(UserError, match=r"other labels \(dented\)"):
+        load_data(tmp_path, LIMIT, tmp_path / "cache")
+
+
+@pytest.mark.real
+def test_the_real_png_sample_is_prepared(target):
+    archive = SHARED / "raw-data-png-sample.zip"
+    if not archive.is_file():
+        pytest.skip(f"{archive} is not there")
+    prepare(archive, target, settings())
+    table = read_manifest(target)
+    assert len(table) == 16
+    assert set(zip(table["width"], table["height"], strict=True)) == {(960, 540)}
+    packages = table.drop_duplicates("serial")
+    assert packages.groupby(["label", "split"]).size().to_dict() == {
+        (label, split): 2 if split == "train" else 1
+        for label in ("damaged", "intact")
+        for split in ("train", "val", "test")
+    }
