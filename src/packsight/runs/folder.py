@@ -101,8 +101,8 @@ def choose_folder(cfg: DictConfig) -> Path:
         if cfg.run.on_conflict == Conflict.FAIL:
             raise UserError(
                 f"{folder} holds a run with another configuration or other data "
-                f"({_described(different)}); use another name=, or run.on_conflict=new to train beside "
-                "it, or run.on_conflict=overwrite to replace it."
+                f"({_described(different)}); use another name=, or run.on_conflict=new to train "
+                "beside it, or run.on_conflict=overwrite to replace it."
             )
         number += 1
         folder = first.with_name(f"{first.name}_{number}")
