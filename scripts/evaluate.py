@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("evaluate")
 def main(cfg: DictConfig) -> None:
-    from packsight.pipeline import evaluate
+    from packsight.pipeline.evaluate import evaluate
 
     evaluate(cfg)
 

@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("explain")
 def main(cfg: DictConfig) -> None:
-    from packsight.pipeline import explain
+    from packsight.pipeline.explain import explain
 
     explain(cfg)
 

@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("predict")
 def main(cfg: DictConfig) -> None:
-    from packsight.pipeline import predict
+    from packsight.pipeline.predict import predict
 
     predict(cfg)
 

@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("prepare")
 def main(cfg: DictConfig) -> None:
-    from packsight.pipeline import prepare
+    from packsight.pipeline.prepare import prepare
 
     prepare(cfg)
 

@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("report")
 def main(cfg: DictConfig) -> None:
-    from packsight.pipeline import report
+    from packsight.pipeline.report import report
 
     report(cfg)
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @script("train")
 def main(cfg: DictConfig) -> "Trained":
-    from packsight.pipeline import train
+    from packsight.pipeline.train import train
 
     name_variant(cfg)
     return train(cfg)

@@ -138,7 +138,8 @@ def spell_out(argument: str, stage: str) -> str:
 
 def name_variant(cfg: DictConfig) -> None:
     """Fill in `variant: auto` by comparing the configuration with its groups' defaults."""
-    from packsight.runs.folder import resolved, variant
+    from packsight.pipeline.train import resolved
+    from packsight.runs.folder import variant
 
     if cfg.variant != "auto":
         return

@@ -1,25 +1,23 @@
 """The window of each image of a manifest."""
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from packsight.domain import parse_boxes, parse_upright
 from packsight.errors import UserError
-from packsight.imaging.window import Window, frame_window, package_window
+from packsight.imaging.crop import Crop, CropSource
+from packsight.imaging.window import Window
 
-SOURCES = ("none", "auto", "boxes")
 
-
-def crop_windows(table: pd.DataFrame, crop: DictConfig, size: tuple[int, int]) -> list[Window]:
+def crop_windows(table: pd.DataFrame, crop: Crop, size: tuple[int, int]) -> list[Window]:
     """For each row of a manifest the part of its frame that is cut out and resized to `size`.
 
     Raises UserError for an unknown `crop.name`, and if boxes are asked for that some rows lack: a
     box that only one label has would tell the model the answer.
     """
-    if crop.name not in SOURCES:
-        raise UserError(f"crop.name={crop.name} is unknown; use one of {', '.join(SOURCES)}.")
-    column = "crop" if crop.name == "auto" else "package_box"
-    if crop.name != "none" and (table[column] == "").any():
+    if crop.name not in list(CropSource):
+        raise UserError(f"crop.name={crop.name} is unknown; use one of {', '.join(CropSource)}.")
+    column = "package_box" if crop.name == CropSource.BOXES else "crop"
+    if crop.name != CropSource.NONE and (table[column] == "").any():
         lacking = table["label"][table[column] == ""].value_counts().to_dict()
         counts = " and ".join(f"{count} {label}" for label, count in lacking.items())
         raise UserError(
@@ -28,11 +26,8 @@ def crop_windows(table: pd.DataFrame, crop: DictConfig, size: tuple[int, int]) -
         )
     windows = []
     for row in table.to_dict("records"):
+        box = next(iter(parse_boxes(row[column])), None)
+        outline = parse_upright(row["upright"]) if row["upright"] else None
         frame = row["height"], row["width"]
-        if crop.name == "none":
-            windows.append(frame_window(frame))
-            continue
-        turned = crop.name == "auto" and row["perspective"] in crop.upright and row["upright"]
-        upright = parse_upright(row["upright"]) if turned else None
-        windows.append(package_window(parse_boxes(row[column])[0], upright, frame, crop, size))
+        windows.append(crop.window(frame, row["perspective"], box, outline, size))
     return windows

@@ -1,13 +1,12 @@
-"""From the manifest to batches: which packages, and the loaders of their images."""
+"""From prepared data to batches: which packages, and the loaders of their images."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import pandas as pd
 import torch
-from omegaconf import DictConfig
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -16,43 +15,83 @@ from packsight.data.crops import crop_windows
 from packsight.data.dataset import Batch, PackageDataset, SeededSampler
 from packsight.data.on_device import DeviceDataset
 from packsight.data.pairing import JOIN, pair_images
-from packsight.data.transforms import training_transform
+from packsight.data.transforms import Transform
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
+from packsight.imaging.belt import BeltModel, load_belts
+from packsight.imaging.crop import Crop
+from packsight.preparation.prepared import load_data, stored_split_settings
 from packsight.preparation.splits import fold_splits
 
 
 class PackageDataModule(L.LightningDataModule):
-    """Train, validation and test images of the chosen cameras, `image_size` each.
+    """Train, validation and test images of the chosen cameras, `image_size` (height, width) each.
+
+    Args:
+        source: prepared data, a folder or a zip.
+        paired: an input is both images of a package, side by side.
+        fold: the part of a cross-validation that is the test set; None for the fixed split.
+        transform: what a training image goes through, a function of the image and a seed.
+        camera_dropout: chance of each image of a pair to be blackened in training.
+        batch_size: images of a step, over all processes.
+        on_device: all images stand on the device that trains, and are changed there.
+        seed: of the order of training images, and of their changes.
+        cache_folder: where decoded images are kept, at most `cache_gb` of them.
 
     Raises UserError if a camera has no image in a split, and for a crop that the data cannot give.
     """
 
     def __init__(
         self,
-        root: Path,
-        manifest: pd.DataFrame,
-        cfg: DictConfig,
-        image_size: tuple[int, int],
-        cache_folder: Path,
+        source: str | Path,
+        cameras: Sequence[str] = ("side",),
+        image_size: tuple[int, int] = (288, 384),
+        *,
+        paired: bool = False,
+        crop: Crop | None = None,
+        fold: int | None = None,
+        transform: Transform | None = None,
+        camera_dropout: float = 0.0,
+        batch_size: int = 16,
+        num_workers: int = 0,
+        on_device: bool = False,
+        seed: int = 0,
+        cache_folder: str | Path = "outputs/cache",
+        cache_gb: float = 20.0,
+        max_unpacked_gb: float = 20.0,
     ) -> None:
         super().__init__()
-        self.cfg = cfg
-        self.root = root
+        cache_folder = Path(cache_folder)
+        self.root, manifest = load_data(source, int(max_unpacked_gb * 10**9), cache_folder)
+        self.cameras = list(cameras)
         self.image_size = image_size
-        if cfg.data.fold is not None:
-            manifest = manifest.assign(split=fold_splits(manifest, cfg.data))
-        seen = manifest["perspective"].isin(list(cfg.perspective.cameras))
+        self.paired = paired
+        self.crop = crop or Crop()
+        self.transform = transform
+        self.camera_dropout = camera_dropout
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.on_device = on_device
+        self.seed = seed
+        if fold is not None:
+            settings = stored_split_settings(self.root)
+            manifest = manifest.assign(split=fold_splits(manifest, fold, settings))
+        seen = manifest["perspective"].isin(self.cameras)
         self.table = manifest[seen].reset_index(drop=True)
-        self.table["window"] = crop_windows(self.table, cfg.crop, image_size)
+        self.table["window"] = crop_windows(self.table, self.crop, image_size)
         self.cache = ImageCache(
             cache_folder,
             self.table["sha256"].tolist(),
-            [root / path for path in self.table["path"]],
+            [self.root / path for path in self.table["path"]],
             self.table["window"].tolist(),
             image_size,
-            cfg.data.get("cache_gb", float("inf")) * 10**9,  # runs of earlier versions had no bound
+            cache_gb * 10**9,
         )
+
+    @property
+    def belts(self) -> dict[str, BeltModel]:
+        """What each camera's belt looks like, to find the packages of new images."""
+        return load_belts(self.root)
 
     def rows(self, split: Split) -> pd.DataFrame:
         """The manifest's rows of a split, or one row per package where a model gets both images.
@@ -60,13 +99,13 @@ class PackageDataModule(L.LightningDataModule):
         Raises UserError if a camera has none there.
         """
         table = self.table[self.table["split"] == split].reset_index(drop=True)
-        for camera in self.cfg.perspective.cameras:
+        for camera in self.cameras:
             if not (table["perspective"] == camera).any():
                 raise UserError(
                     f"the data has no {camera} image in its {split} split; choose another "
                     "perspective or prepare more packages."
                 )
-        return pair_images(table) if self.cfg.perspective.paired else table
+        return pair_images(table) if self.paired else table
 
     def images(self, paths: Iterable[str]) -> Tensor:
         """What a model sees of the rows with these paths: uint8 [N, 3, H, W]."""
@@ -77,43 +116,38 @@ class PackageDataModule(L.LightningDataModule):
         return torch.stack([dataset[row].image for row in range(len(dataset))])
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        dataset = PackageDataset(
-            self.rows(Split.TRAIN),
-            self.cache,
-            training_transform(self.cfg.transforms),
-            self.cfg.perspective.camera_dropout,
-        )
+        rows = self.rows(Split.TRAIN)
+        dataset = PackageDataset(rows, self.cache, self.transform, self.camera_dropout)
         rank, processes = 0, 1
         if self.trainer is not None:
             rank, processes = self.trainer.global_rank, self.trainer.world_size
-        sampler = SeededSampler(len(dataset), self.cfg.seed, rank, processes)
-        size = self.cfg.data.batch_size // processes  # a step's images, over all processes
+        sampler = SeededSampler(len(dataset), self.seed, rank, processes)
+        size = self.batch_size // processes
         return self._loader(
             dataset,
             batch_size=size,
             sampler=sampler,
-            num_workers=self.cfg.data.num_workers,
-            persistent_workers=self.cfg.data.num_workers > 0,
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
             # A last batch of one image gives batch normalisation nothing to average.
             drop_last=len(sampler) > size and len(sampler) % size == 1,
         )
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        return self._loader(self._unchanged(Split.VAL), batch_size=2 * self.cfg.data.batch_size)
+        return self._loader(self._unchanged(Split.VAL), batch_size=2 * self.batch_size)
 
     def eval_dataloader(self, split: Split) -> DataLoader[Batch]:
         """Images of a split in manifest order, unchanged; for one look, so from the cache."""
-        return _from_cache(self._unchanged(split), batch_size=2 * self.cfg.data.batch_size)
+        return _from_cache(self._unchanged(split), batch_size=2 * self.batch_size)
 
     def _unchanged(self, split: Split) -> PackageDataset:
         return PackageDataset(self.rows(split), self.cache)
 
     def _loader(self, dataset: PackageDataset, **options: Any) -> DataLoader[Batch]:
-        """What a trainer loops over, epoch after epoch: on its device if `data.on_device`."""
-        if self.trainer is None or self.cfg.data.get("on_device") is not True:
+        """What a trainer loops over, epoch after epoch: on its device if `on_device`."""
+        if self.trainer is None or not self.on_device:
             return _from_cache(dataset, **options)
-        device = self.trainer.strategy.root_device
-        whole = DeviceDataset(dataset, self.cfg.transforms, device)
+        whole = DeviceDataset(dataset, self.trainer.strategy.root_device)
         return DataLoader(whole, collate_fn=_as_it_is, **options)
 
 

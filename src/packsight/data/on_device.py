@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import Dataset
@@ -17,22 +16,19 @@ AUTO = "auto"
 SHARE = 0.25  # of the device's free memory, which is all that `auto` lets images take
 
 
-def check_on_device(cfg: DictConfig) -> None:
-    """Raise UserError for an unknown `data.on_device`, and for one that would have no effect."""
-    asked = cfg.data.on_device
-    if not isinstance(asked, bool | None) and asked != AUTO:
-        raise UserError(f"data.on_device={asked} is unknown; use auto, true or false.")
-    if asked and asked != AUTO and (cfg.data.num_workers or cfg.finetune.views):
-        what = "data.num_workers" if cfg.data.num_workers else "finetune.views"
+def check_on_device(asked: bool | str | None, num_workers: int, views: int) -> None:
+    """Raise UserError for a `data.on_device` that would have no effect."""
+    if asked and asked != AUTO and (num_workers or views):
+        what = f"data.num_workers={num_workers}" if num_workers else f"finetune.views={views}"
         raise UserError(
-            f"data.on_device=true leaves {what}={OmegaConf.select(cfg, what)} no work; use "
-            f"{what}=0, or data.on_device=auto."
+            f"data.on_device=true leaves {what} no work; use {what.partition('=')[0]}=0, or "
+            "data.on_device=auto."
         )
 
 
-def pays(cfg: DictConfig, images: int, size: tuple[int, int], device: torch.device) -> bool:
+def pays(images: int, size: tuple[int, int], device: torch.device) -> bool:
     """What `auto` comes to: whether this many images of `size` are to stand on the device."""
-    if device.type != "cuda" or cfg.data.num_workers or cfg.finetune.views:
+    if device.type != "cuda":
         return False
     free, _ = torch.cuda.mem_get_info(device)
     return 3 * images * size[0] * size[1] <= SHARE * free
@@ -44,11 +40,9 @@ class DeviceDataset(Dataset[Batch]):
     Its batches are the data set's own, but for the rounding of `apply_all`.
     """
 
-    def __init__(
-        self, dataset: PackageDataset, transforms: DictConfig, device: torch.device
-    ) -> None:
+    def __init__(self, dataset: PackageDataset, device: torch.device) -> None:
         self.dataset = dataset
-        self.ranges = plain(transforms)
+        self.ranges = plain(dataset.transform)
         self.labels = torch.tensor(dataset.labels).to(device)
         cache = dataset.cache
         height, width, _ = cache.images.shape[1:]

@@ -23,7 +23,7 @@ class Change(NamedTuple):
 
 def plain(cfg: DictConfig) -> SimpleNamespace:
     """A `transforms` config as plain values: to resolve one anew takes longer than a warp."""
-    values: Any = OmegaConf.to_container(cfg, resolve=True)
+    values: Any = cfg if isinstance(cfg, dict) else OmegaConf.to_container(cfg, resolve=True)
     return SimpleNamespace(**values)
 
 
@@ -74,3 +74,7 @@ def _affine(
     linear = np.array([[cos, sin], [-sin, cos]]) * zoom
     centre = np.array([width / 2 - 0.5, height / 2 - 0.5])
     return np.column_stack([linear, centre + shift - linear @ centre])
+
+
+def flips(pipeline):
+    return True, False

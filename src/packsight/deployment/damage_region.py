@@ -1,6 +1,6 @@
 """For the operator: where on an image called damaged the damage is most likely to be."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +29,19 @@ def check_explainer(explainer: Explainer) -> None:
         )
 
 
+def attribute(
+    predictor: Predictor, images: Mapping[str, np.ndarray], explainer: Explainer
+) -> np.ndarray:
+    """What each pixel of a model's input adds to its score of damaged: float32 [H, W].
+
+    `images` are RGB uint8 frames [h, w, 3] by camera; the maps of a pair stand side by side.
+    """
+    seen = {camera: predictor.look(frame, camera)[0] for camera, frame in images.items()}
+    scorer = Scorer(predictor.network)
+    with exact(scorer.device):
+        return _map(scorer, explainer, predictor.compose(seen))
+
+
 def locate(
     predictor: Predictor,
     explainer: Explainer,
@@ -44,7 +57,6 @@ def locate(
     """
     called = [rows for rows, score in zip(inputs, scores, strict=True) if score >= THRESHOLD]
     scorer = Scorer(predictor.network)
-    kinds = parse_baselines(explainer.baselines)
     with exact(scorer.device), counted("locate damage", len(called), "images") as advance:
         for rows in called:
             frames = {}
@@ -57,17 +69,25 @@ def locate(
             for camera, frame in frames.items():
                 windows[camera], _ = predictor.window(frame, camera)
                 seen[camera] = windows[camera].cut(frame, predictor.size)
-            image = torch.from_numpy(predictor.compose(seen)).permute(2, 0, 1)[None]
-            image = image.to(scorer.device).float() / 255
-            starts = torch.cat([baseline_image(image, kind) for kind in kinds])[None]
-            [attribution] = explainer.explain(scorer, image, starts)
-            values = attribution.map.numpy()
-            paired = predictor.config.perspective.paired
-            halves = dict(zip(Perspective, np.hsplit(values, 2), strict=True)) if paired else {}
+            values = _map(scorer, explainer, predictor.compose(seen))
             for camera, window in windows.items():
-                of_camera = halves.get(Perspective(camera), values)
+                of_camera = _part(values, camera) if predictor.paired else values
                 found = locate_damage(of_camera, window, frames[camera].shape[:2])
                 if found is not None:
                     table.at[rows[camera], "region"] = format_boxes([found.box])
                     table.at[rows[camera], "region_score"] = round(found.score, 4)
             advance(1)
+
+
+def _part(values: np.ndarray, camera: str) -> np.ndarray:
+    """A camera's half of a pair's map."""
+    return np.hsplit(values, 2)[list(Perspective).index(Perspective(camera))]
+
+
+def _map(scorer: Scorer, explainer: Explainer, seen: np.ndarray) -> np.ndarray:
+    """The attribution [H, W] of a model's input, RGB uint8 [H, W, 3]."""
+    image = torch.from_numpy(seen).permute(2, 0, 1)[None].to(scorer.device).float() / 255
+    kinds = parse_baselines(explainer.baselines)
+    starts = torch.cat([baseline_image(image, kind) for kind in kinds])[None]
+    [attribution] = explainer.explain(scorer, image, starts)
+    return attribution.map.numpy()

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 
 from packsight.deployment.damage_region import COLUMNS as LOCATED
 from packsight.deployment.damage_region import check_explainer, locate
 from packsight.deployment.frame_scores import score, words
-from packsight.deployment.predictor import Predictor, best_pair, best_runs
+from packsight.deployment.predictor import Predictor
+from packsight.deployment.selection import best_pair, best_runs
 from packsight.domain import Perspective
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import LateFusion, parse_fusion
+from packsight.evaluation.late_fusion import Fusion, LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.explanation.attribution import Explainer
 from packsight.preparation.layout import IMAGE_SUFFIXES, source_files
@@ -32,21 +31,33 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
+def predict_source(
+    runs: Sequence[Run],
+    source: str | Path,
+    output: str | Path,
+    *,
+    camera: str | None = None,
+    fusion: Fusion = Fusion.MEAN,
+    explainer: Explainer | None = None,
+    batch_size: int = 32,
+    device: str = "auto",
+    overwrite: bool = False,
+    max_unpacked_gb: float = 20.0,
+) -> Path:
     """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
 
-    Raises UserError if nothing fits the runs' cameras, or results would be overwritten.
+    `camera` took the images whose names do not say it; an `explainer` tells the region that speaks
+    most for damaged. Raises UserError if nothing fits the runs' cameras, or results would be
+    overwritten.
     """
-    output = Path(cfg.output)
+    source, output = Path(source), Path(output)
     present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
-    if present and not cfg.overwrite:
+    if present and not overwrite:
         raise UserError(
             f"{output / present[0]} exists; choose another output= or set overwrite=true."
         )
-    if cfg.perspective.name not in (None, *Perspective):
-        raise UserError(f"perspective={cfg.perspective.name} is no camera; use top or side.")
-    fusion = parse_fusion(cfg.fusion)
-    explainer = instantiate(cfg.explainer, _convert_="all") if cfg.locate else None
+    if camera not in (None, *Perspective):
+        raise UserError(f"perspective={camera} is no camera; use top or side.")
     if explainer is not None:
         check_explainer(explainer)
     pair, chosen = best_pair(runs), best_runs(runs)
@@ -54,8 +65,8 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
     top, side = map(chosen.get, Perspective)
     fused = fit_on_validation(fusion, top, side) if top and side else None
     cameras = list(chosen) or list(Perspective)
-    with _images(Path(cfg.source), int(cfg.max_unpacked_gb * 1e9)) as (root, files):
-        table = name_images(root, files, cfg.perspective.name)
+    with _images(source, int(max_unpacked_gb * 1e9)) as (root, files):
+        table = name_images(root, files, camera)
         unnamed = table["perspective"] == ""
         table.loc[unnamed, "error"] = (
             "the camera is unknown: name the file <serial>_<top|side> or give perspective="
@@ -64,14 +75,22 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
         if wanted["perspective"].eq("").all():
             seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
             raise UserError(
-                f"no image in {cfg.source} is for a camera of this run ({', '.join(cameras)}); "
+                f"no image in {source} is for a camera of this run ({', '.join(cameras)}); "
                 f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
             )
-        for camera, run in chosen.items():
-            rows = wanted.index[wanted["perspective"] == camera]
+
+        def scored(run: Run, part: str, inputs: Sequence[dict[str, int]]) -> np.ndarray:
+            console.print(f"{part}: {run.title} [cyan]{run.folder}[/]", highlight=False)
+            predictor = Predictor.from_run(run, device)
+            scores = score(predictor, root, wanted, inputs, batch_size)
+            if explainer is not None:
+                locate(predictor, explainer, root, wanted, inputs, scores)
+            return scores
+
+        for part, run in chosen.items():
+            rows = wanted.index[wanted["perspective"] == part]
             if len(rows):
-                inputs = [{camera: row} for row in rows]
-                scores = _score(run, camera, root, wanted, inputs, cfg, explainer)
+                scores = scored(run, part, [{part: row} for row in rows])
                 wanted.loc[rows, "probability"] = scores
                 wanted.loc[rows, "predicted"] = words(scores)
         found = None
@@ -79,12 +98,12 @@ def predict_source(runs: Sequence[Run], cfg: DictConfig) -> Path:
             again = named(wanted).duplicated(["serial", "perspective"])
             wanted.loc[again[again].index, "error"] = "another image of this package and camera"
             found = packages_of(wanted)
-            scores = _score(pair, "pair", root, wanted, found.pop("rows"), cfg, explainer)
+            scores = scored(pair, "pair", found.pop("rows"))
             found = found.assign(probability=scores, predicted=words(scores)).dropna()
             found["cameras"] = cameras_read(found["serial"], wanted)
         elif fused is not None:
             found = verdicts(wanted, fused)
-    _write(wanted[COLUMNS + (LOCATED if cfg.locate else [])], output / "predictions.csv")
+    _write(wanted[COLUMNS + (LOCATED if explainer else [])], output / "predictions.csv")
     left_out = len(table) - len(wanted)
     unreadable = int(wanted["error"].ne("").sum())
     lost = int(wanted["crop"].eq("frame").sum())
@@ -145,23 +164,6 @@ def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
     """For each package the cameras whose image could be read: `top+side`, `top` or `side`."""
     seen = named(table).groupby("serial")["perspective"].agg(set)
     return ["+".join(filter(seen[serial].__contains__, Perspective)) for serial in serials]
-
-
-def _score(
-    run: Run,
-    camera: str,
-    root: Path,
-    table: pd.DataFrame,
-    inputs: Sequence[dict[str, int]],
-    cfg: DictConfig,
-    explainer: Explainer | None,
-) -> np.ndarray:
-    console.print(f"{camera}: {run.title} [cyan]{run.folder}[/]", highlight=False)
-    predictor = Predictor(run, cfg.device)
-    scores = score(predictor, root, table, inputs, cfg.batch_size)
-    if explainer is not None:
-        locate(predictor, explainer, root, table, inputs, scores)
-    return scores
 
 
 @contextmanager

@@ -1,31 +1,83 @@
-"""A trained model in use: which run serves a camera, and its scores for images."""
+"""A trained model in use: what it sees of frames of any size, and its scores for them."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from packsight.data.pairing import PAIR
 from packsight.domain import Perspective
-from packsight.errors import UserError
-from packsight.imaging.window import Window, frame_window, package_window
-from packsight.models.network import mirrors
+from packsight.imaging.belt import BeltModel
+from packsight.imaging.crop import Crop, CropSource
+from packsight.imaging.decode import read_rgb
+from packsight.imaging.window import Window
+from packsight.models.network import Axes, Network
 from packsight.runs.saved import Run
-from packsight.system.files import read_json
 from packsight.training import precision as precisions
+from packsight.training.precision import Precision
 
 
 class Predictor:
-    """A run's best model, ready for frames of any size."""
+    """A network, ready for frames.
 
-    def __init__(self, run: Run, device: str = "auto") -> None:
-        self.config = run.config
-        self.size = run.image_size
-        self.belts = run.load_belts()
-        self.mirrors = mirrors(run.config.transforms)
-        self.device = precisions.choose_device(device)
-        self.precision = precisions.resolve(run.config.precision.name, self.device)
-        self.network = run.load_for_scoring(self.device, self.precision)
+    Args:
+        network: in evaluation mode, on the device that it is to be used on.
+        size: height and width of its images.
+        cameras: whose images it knows; `paired` where an input is an image of each.
+        belts: what locates the package on each camera's belt, for a crop other than none.
+        mirrors: the mirror images that a probability is the mean of.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        size: tuple[int, int],
+        cameras: Sequence[str] = ("side",),
+        *,
+        paired: bool = False,
+        crop: Crop | None = None,
+        belts: Mapping[str, BeltModel] | None = None,
+        mirrors: Sequence[Axes] = ((),),
+        precision: Precision = Precision.FP32,
+    ) -> None:
+        self.network = network.eval()
+        self.device = next(network.parameters()).device
+        self.size = size
+        self.cameras = list(cameras)
+        self.paired = paired
+        self.crop = crop or Crop()
+        self.belts = dict(belts or {})
+        self.mirrors = mirrors
+        self.precision = precision
+
+    @classmethod
+    def from_run(cls, run: Run, device: str = "auto") -> "Predictor":
+        """A run's best model. Raises UserError for a device or precision that is not here."""
+        chosen = precisions.choose_device(device)
+        precision = precisions.resolve(run.config.precision.name, chosen)
+        return cls(
+            run.load_for_scoring(chosen, precision),
+            run.image_size,
+            run.config.perspective.cameras,
+            paired=run.config.perspective.paired,
+            crop=run.crop,
+            belts=run.load_belts(),
+            mirrors=run.mirrors,
+            precision=precision,
+        )
+
+    def predict(
+        self, images: Sequence[np.ndarray | str | Path], camera: str | None = None
+    ) -> np.ndarray:
+        """Probability of damaged, float64 [N], of image files or RGB uint8 frames [H, W, 3].
+
+        `camera` took them; it may be left out where the model knows one. For a model of pairs give
+        `compose` what each camera saw, and `probabilities` the result. Raises UnusableImageError
+        for a file that is no image.
+        """
+        [camera] = [camera] if camera else self.cameras
+        frames = (read_rgb(Path(i)) if isinstance(i, str | Path) else i for i in images)
+        return self.probabilities([self.look(frame, camera)[0] for frame in frames])
 
     def look(self, frame: np.ndarray, camera: str) -> tuple[np.ndarray, str]:
         """What the model gets of an RGB uint8 frame [H, W, 3], and how it was cropped.
@@ -40,20 +92,17 @@ class Predictor:
 
         Given boxes are not known for new images, so a run with crop=boxes locates its packages too.
         """
-        shape = frame.shape[:2]
-        crop = self.config.crop
-        if crop.name == "none":
-            return frame_window(shape), "none"
-        place = self.belts[camera].locate(frame) if camera in self.belts else None
-        if place is None:
-            return frame_window(shape), "frame"
-        turned = crop.name == "auto" and camera in crop.upright
-        upright = place.upright if turned else None
-        return package_window(place.box, upright, shape, crop, self.size), "auto"
+        belt = self.belts.get(camera) if self.crop.name != CropSource.NONE else None
+        place = belt.locate(frame) if belt else None
+        box, outline = place or (None, None)
+        window = self.crop.window(frame.shape[:2], camera, box, outline, self.size)
+        if self.crop.name == CropSource.NONE:
+            return window, "none"
+        return window, "auto" if place else "frame"
 
     def compose(self, images: Mapping[str, np.ndarray]) -> np.ndarray:
         """The model's input from {camera: image}: the image, or a pair side by side."""
-        if not self.config.perspective.paired:
+        if not self.paired:
             [image] = images.values()
             return image
         black = np.zeros((*self.size, 3), np.uint8)  # where one is missing
@@ -65,46 +114,3 @@ class Predictor:
         tensor = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(self.device)
         with precisions.autocast(self.precision, self.device):
             return self.network.probability(tensor, self.mirrors).cpu().numpy()
-
-
-def best_runs(runs: Sequence[Run]) -> dict[str, Run]:
-    """For each camera that a run was trained on, the run that is best on validation packages."""
-    chosen = {}
-    for camera in Perspective:
-        perspectives = [run.config.perspective for run in runs]
-        able = [
-            run
-            for run, perspective in zip(runs, perspectives, strict=True)
-            if camera in perspective.cameras and not perspective.paired
-        ]
-        if able:
-            chosen[camera.value] = _best(able, camera)
-    return chosen
-
-
-def best_pair(runs: Sequence[Run]) -> Run | None:
-    """The best run that gets both images of a package, where there is nothing but such runs."""
-    pairs = [run for run in runs if run.config.perspective.paired]
-    return _best(pairs, PAIR) if pairs and len(pairs) == len(runs) else None
-
-
-def _best(able: list[Run], part: str) -> Run:
-    """The run with the best figure on validation packages."""
-    if len(able) == 1:
-        return able[0]
-    monitors = {(run.config.monitor, run.config.monitor_mode) for run in able}
-    if len(monitors) > 1:
-        raise UserError("these runs were judged by different metrics; choose one with member=.")
-    [(monitor, mode)] = monitors
-    sign = 1 if mode == "min" else -1
-    return min(able, key=lambda run: _validation(run, part, monitor.removeprefix("val/"), sign))
-
-
-def _validation(run: Run, part: str, metric: str, sign: int) -> float:
-    """A run's figure on validation packages, the lower the better."""
-    file = run.folder / "metrics.json"
-    if not file.is_file():
-        raise UserError(f"{run.folder} has no metrics.json; choose one run with member=.")
-    parts = read_json(file)["val"]
-    value = parts.get(part, parts["all"])[metric]
-    return float("inf") if value is None else sign * value

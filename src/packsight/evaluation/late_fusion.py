@@ -79,12 +79,5 @@ class LateFusion:
         return np.where(np.isnan(both).any(axis=1), alone, fused)
 
 
-def parse_fusion(name: str) -> Fusion:
-    """The fusion of that name. Raises UserError with the names there are."""
-    if name not in list(Fusion):
-        raise UserError(f"fusion={name} is unknown; use one of {', '.join(Fusion)}.")
-    return Fusion(name)
-
-
 def _logits(probability: np.ndarray) -> np.ndarray:
     return logit(probability.clip(CLIP, 1 - CLIP))

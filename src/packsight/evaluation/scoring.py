@@ -15,7 +15,7 @@ from packsight.data.datamodule import PackageDataModule
 from packsight.domain import LABELS, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
 from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
-from packsight.models.network import Network, mirrors
+from packsight.models.network import Axes, Network
 from packsight.system.console import counted
 from packsight.system.files import replacing, write_json
 from packsight.system.parallel import on_all_cores
@@ -28,22 +28,24 @@ def score_split(
     data: PackageDataModule,
     split: Split,
     device: torch.device,
+    mirrors: Sequence[Axes] = ((),),
     numbers: Callable[[], AbstractContextManager] = nullcontext,
 ) -> pd.DataFrame:
     """Every row of a split with its probability of damaged, in predictions.csv's columns.
 
-    The network stands on `device`; it is left in evaluation mode. `numbers` gives the context in
-    which a thread computes, autocast for one.
+    The network stands on `device`; it is left in evaluation mode. A probability is the mean over
+    these `mirrors` of an image. `numbers` gives the context in which a thread computes, autocast
+    for one.
     """
     network.eval()
     loader = data.eval_dataloader(split)
-    images, views = loader.dataset, mirrors(data.cfg.transforms)
+    images = loader.dataset
 
     @torch.inference_mode()
     def work(chunk: Sequence[int]) -> Tensor:
         batch = torch.stack([images[row].image for row in chunk])
         with numbers():
-            return network.probability(batch.to(device), views).cpu()
+            return network.probability(batch.to(device), mirrors).cpu()
 
     rows = data.rows(split)
     scores = []

@@ -66,7 +66,7 @@ class Baselines:
         self.data = data
         self.kinds = parse_baselines(names)
         self.belts = (
-            {camera: empty_belt(data, camera) for camera in data.cfg.perspective.cameras}
+            {camera: empty_belt(data, camera) for camera in data.cameras}
             if Baseline.EMPTY_BELT in self.kinds
             else {}
         )

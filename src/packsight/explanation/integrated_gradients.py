@@ -21,10 +21,10 @@ class IntegratedGradients:
     brings its point's score, which Captum's rules for a fixed number of points do not allow.
     """
 
-    baselines: list[str]
-    steps: int  # points on the path that every image gets
-    max_steps: int  # points that a map may cost
-    max_batch: int  # points at once; more need more memory
+    baselines: Sequence[str] = ("black",)
+    steps: int = 33  # points on the path that every image gets
+    max_steps: int = 240  # points that a map may cost
+    max_batch: int = 8  # points at once; more need more memory
 
     @property
     def title(self) -> str:

@@ -1,10 +1,9 @@
-"""Which part of a frame a network gets: all of it, or the package with a margin."""
+"""A rectangle of a frame, and how it becomes an image of a given size."""
 
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from omegaconf import DictConfig
 
 from packsight.domain import Box, Upright
 
@@ -61,19 +60,6 @@ def upright_window(place: Upright, margin: float, size: tuple[int, int]) -> Wind
     """A turned rectangle with a margin, widened to the shape of `size`."""
     x, y, width, height, angle = place
     return Window(x, y, *_widened(width, height, margin, size), angle)
-
-
-def package_window(
-    box: Box,
-    upright: Upright | None,
-    frame: tuple[int, int],
-    crop: DictConfig,
-    size: tuple[int, int],
-) -> Window:
-    """The window of a package: turned upright where its outline is given, else as it lies."""
-    if upright is not None:
-        return upright_window(upright, crop.margin, size)
-    return box_window(box, frame, crop.margin, size)
 
 
 def frame_window(frame: tuple[int, int]) -> Window:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from omegaconf import DictConfig
 from timm.models import group_parameters
 from torch import nn
 
@@ -10,18 +9,18 @@ from packsight.errors import UserError
 from packsight.models.network import Network
 
 
-def keeps_features(finetune: DictConfig) -> bool:
-    """Whether the backbone looks at each image once, and the head learns from what it saw.
+def check_views(views: int, backbone_lr_scale: float) -> None:
+    """Raise UserError where features of a backbone that learns would be kept.
 
-    Raises UserError if the backbone learns, whose features change with every step.
+    They change with every step; kept features are those of a backbone that looks at each of an
+    image's `views` once.
     """
-    if finetune.views and finetune.backbone_lr_scale:
+    if views and backbone_lr_scale:
         raise UserError(
-            f"finetune.views={finetune.views} keeps features of a backbone that learns "
-            f"(finetune.backbone_lr_scale={finetune.backbone_lr_scale}); use finetune=probe, or "
+            f"finetune.views={views} keeps features of a backbone that learns "
+            f"(finetune.backbone_lr_scale={backbone_lr_scale}); use finetune=probe, or "
             "finetune.views=0."
         )
-    return finetune.views > 0
 
 
 def parameter_groups(

@@ -7,9 +7,9 @@ from typing import Any
 
 import timm
 import torch
-from omegaconf import DictConfig
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from packsight.domain import LABELS
 from packsight.errors import UserError
@@ -30,9 +30,16 @@ class Network(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, backbone: Any, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
+    def __init__(
+        self,
+        backbone: Any,
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        drop_rate: float = 0.0,
+    ) -> None:
         super().__init__()
         self.backbone = backbone
+        self.drop_rate = drop_rate  # dropout before the head
         # Not persistent: they belong to the architecture, not to the weights.
         self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
@@ -40,6 +47,10 @@ class Network(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         """Images [B, 3, H, W], uint8 in 0..255 or float in 0..1, to logits [B, 2]."""
         return self.backbone(self.normalised(images))
+
+    def classify(self, features: Tensor) -> Tensor:
+        """What the head says, [B, 2], of features [B, D] of `without_head`."""
+        return self.head(F.dropout(features, self.drop_rate, self.training))
 
     def normalised(self, images: Tensor) -> Tensor:
         scale = 255 if images.dtype == torch.uint8 else 1
@@ -74,19 +85,15 @@ def without_head(network: Network) -> nn.Module:
     return features.eval()
 
 
-def mirrors(transforms: DictConfig) -> list[Axes]:
-    """The mirror images that a run's predictions are the mean of: those that training has seen."""
+def mirrors(horizontal: bool, vertical: bool) -> list[Axes]:
+    """The mirror images that predictions are the mean of, the image itself first.
+
+    `horizontal` and `vertical` tell which of them training has seen.
+    """
     seen: list[Axes] = [()]
-    if transforms.average_mirrored:
-        for axis, chance in ((3, transforms.horizontal_flip), (2, transforms.vertical_flip)):
-            seen += [(*axes, axis) for axes in seen] if chance else []
+    for axis, shown in ((3, horizontal), (2, vertical)):
+        seen += [(*axes, axis) for axes in seen] if shown else []
     return seen
-
-
-def memory_format(model: DictConfig) -> torch.memory_format:
-    """The layout in memory of a `model` config's weights."""
-    # Runs of the time before it could be chosen have no such key.
-    return MEMORY_FORMATS[model.get("memory_format", "channels_last")]
 
 
 def check_backbone(name: str) -> None:
@@ -104,38 +111,36 @@ def pretrained_config(backbone: str) -> Any:
     return timm.get_pretrained_cfg(backbone)
 
 
-def input_size(config: DictConfig) -> tuple[int, int]:
-    """Height and width in pixels of the images that a run's configuration trains on.
+def input_size(backbone: str, *sizes: int | Sequence[int] | None) -> tuple[int, int]:
+    """Height and width in pixels of a network's images: the first size given, else its own.
 
-    `data.image_size`, else the size of its crop, else the backbone's own. Raises UserError for a
-    size too small.
+    A number is the side of a square. Raises UserError for an unknown backbone.
     """
-    size = config.data.image_size
-    if size is None:
-        size = config.crop.image_size
-    if size is None:
-        _, height, width = pretrained_config(config.model.backbone).input_size
-        return height, width
-    height, width = (size, size) if isinstance(size, int) else size
-    if min(height, width) < 32:
-        raise UserError(f"data.image_size={size} is too small; use 32 pixels or more.")
+    for size in sizes:
+        if size is not None:
+            height, width = (size, size) if isinstance(size, int) else size
+            return height, width
+    _, height, width = pretrained_config(backbone).input_size
     return height, width
 
 
-def create_network(model: DictConfig, size: tuple[int, int], pretrained: bool = False) -> Network:
-    """Build the network of a `model` config; `pretrained` loads timm's weights from its hub.
+def build_network(
+    backbone: str, size: tuple[int, int], drop_rate: float = 0.0, pretrained: bool = False
+) -> Network:
+    """A timm backbone with a new head; `pretrained` loads timm's weights from its hub.
 
-    The head is replaced after creation: for some families timm starts a head that is created with
-    two classes with weights of ±0.7, whose gradients wreck pretrained features.
+    `size` is the height and width of its images, `drop_rate` the dropout before the head. The head
+    is replaced after creation: for some families timm starts a head that is created with two
+    classes with weights of ±0.7, whose gradients wreck pretrained features.
     """
-    check_backbone(model.backbone)
-    backbone: Any
-    options: dict[str, Any] = {"drop_rate": model.drop_rate, "pretrained": pretrained}
+    check_backbone(backbone)
+    model: Any
+    options: dict[str, Any] = {"drop_rate": drop_rate, "pretrained": pretrained}
     try:
         # A transformer's position embedding is made for one size.
-        backbone = timm.create_model(model.backbone, img_size=size, **options)
+        model = timm.create_model(backbone, img_size=size, **options)
     except TypeError:
-        backbone = timm.create_model(model.backbone, **options)
-    backbone.reset_classifier(len(LABELS))
-    data = resolve_model_data_config(backbone)
-    return Network(backbone, data["mean"], data["std"])
+        model = timm.create_model(backbone, **options)
+    model.reset_classifier(len(LABELS))
+    data = resolve_model_data_config(model)
+    return Network(model, data["mean"], data["std"], drop_rate)

@@ -20,7 +20,7 @@ class PairNetwork(Network):
         backbone = network.backbone
         backbone.reset_classifier(0)
         mean, std = (tuple(item.flatten().tolist()) for item in (network.mean, network.std))
-        super().__init__(backbone, mean, std)
+        super().__init__(backbone, mean, std, network.drop_rate)
         self.side_backbone = None if shared else copy.deepcopy(backbone)
         with torch.no_grad():
             # Asked of the network itself: families name this number differently.

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import safetensors
 import torch
-from omegaconf import DictConfig
 from safetensors.torch import load_file
 from torch import Tensor
 
 from packsight.errors import UserError
-from packsight.models.network import Network, create_network, pretrained_config
+from packsight.models.network import Network, build_network, pretrained_config
 from packsight.models.pair_network import PairNetwork
 
 BUNDLED_BACKBONE = "tf_efficientnet_lite0"
@@ -21,44 +20,31 @@ ALTERNATIVES = (
 )
 
 
-def initial_network(config: DictConfig, size: tuple[int, int]) -> Network:
-    """The network that a run starts from; the head is new. Raises UserError as `load_network`."""
-    network = load_network(config.model, size)
-    return paired(network, config.perspective, size)
+def create_network(
+    backbone: str,
+    size: tuple[int, int],
+    weights: str = "none",
+    drop_rate: float = 0.0,
+    paired: bool = False,
+    shared_backbone: bool = True,
+) -> Network:
+    """The network that a training starts from: a timm backbone with weights, and a new head.
 
-
-def saved_network(config: DictConfig, size: tuple[int, int], checkpoint: Mapping) -> Network:
-    """The network of a run's configuration with the weights of its checkpoint."""
-    network = paired(create_network(config.model, size), config.perspective, size)
-    network.load_state_dict(network_state(checkpoint))
-    return network
-
-
-def paired(network: Network, perspective: DictConfig, size: tuple[int, int]) -> Network:
-    """The network itself, or made into one for both images of a package."""
-    if not perspective.paired:
-        return network
-    return PairNetwork(network, size, perspective.shared_backbone)
-
-
-def load_network(model: DictConfig, size: tuple[int, int]) -> Network:
-    """Build the single-image network of a `model` config with the weights that it names.
-
-    Raises UserError for a hub that cannot be reached, a missing or unreadable file, and weights of
-    another architecture.
+    `size` is the height and width of an image. `weights` is imagenet (timm's hub), bundled, none,
+    a weights file, or a packsight run or checkpoint. `paired` gives a network for both images of a
+    package, with one backbone or one each. Raises UserError for an unknown backbone, a hub that
+    cannot be reached, a missing or unreadable file, and weights of another architecture.
     """
-    if model.weights == "imagenet":
-        _check_hub(model.backbone)
-        return create_network(model, size, pretrained=True)
-    network = create_network(model, size)
-    if model.weights == "none":
-        return network
-    if model.weights == "bundled":
-        state = _bundled(model.backbone, network)
+    if weights == "imagenet":
+        _check_hub(backbone)
+        network = build_network(backbone, size, drop_rate, pretrained=True)
     else:
-        state = _read(Path(model.weights))
-    _load_features(network, state, model)
-    return network
+        network = build_network(backbone, size, drop_rate)
+        if weights == "bundled":
+            _load_features(network, _bundled(backbone, network), weights, backbone)
+        elif weights != "none":
+            _load_features(network, _read(Path(weights)), weights, backbone)
+    return PairNetwork(network, size, shared_backbone) if paired else network
 
 
 def read_checkpoint(path: Path) -> dict:
@@ -142,7 +128,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in state.items()}
 
 
-def _load_features(network: Network, state: dict[str, Tensor], model: DictConfig) -> None:
+def _load_features(network: Network, state: dict[str, Tensor], weights: str, backbone: str) -> None:
     """Load all but the head, and insist that the file has exactly these tensors."""
     head = next(name for name, module in network.named_modules() if module is network.head)
     wanted = {
@@ -153,7 +139,7 @@ def _load_features(network: Network, state: dict[str, Tensor], model: DictConfig
     fits = {key: state[key] for key in wanted if key in state and state[key].shape == wanted[key]}
     if len(fits) < len(wanted):
         raise UserError(
-            f"model.weights={model.weights} does not fit {model.backbone}: {len(fits)} of "
+            f"model.weights={weights} does not fit {backbone}: {len(fits)} of "
             f"{len(wanted)} tensors have its names and shapes; choose the weights' own backbone."
         )
     network.backbone.load_state_dict(fits, strict=False)

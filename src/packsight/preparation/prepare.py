@@ -12,7 +12,6 @@ from typing import Any
 
 import cv2
 import pandas as pd
-from omegaconf import DictConfig
 from rich.markup import escape
 
 from packsight.domain import LABELS, Perspective, format_boxes, format_upright
@@ -21,32 +20,40 @@ from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
 from packsight.preparation import manifest
 from packsight.preparation.layout import source_files
-from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, split_settings
+from packsight.preparation.prepared import SUMMARY, data_root, is_prepared
 from packsight.preparation.scan import Scan, UsableImage, scan
-from packsight.preparation.splits import assign_folds, assign_splits
+from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
 from packsight.system.archive import as_folder, pack
 from packsight.system.console import console, track
 from packsight.system.files import read_json, sha256, write_json
 
 
-def prepare(source: Path, target: Path, data: DictConfig) -> Path:
+def prepare(
+    source: str | Path,
+    target: str | Path,
+    settings: SplitSettings | None = None,
+    *,
+    max_unpacked_gb: float = 20.0,
+    overwrite: bool = False,
+) -> Path:
     """Write the images of `source`, a folder or zip, to the folder `target` and `target`.zip.
 
-    `data` holds fractions, folds, split_seed, max_unpacked_gb and overwrite. Data that was
-    prepared from the same files with the same settings is left as it is. Raises UserError for a
-    source without usable images or with too few of a label, and where `target` holds other data.
+    Data that was prepared from the same files with the same settings is left as it is; other data
+    in `target` are replaced with `overwrite` alone. A zip that unpacks to more than
+    `max_unpacked_gb` is refused. Raises UserError for a source without usable images or with too
+    few of a label, and where `target` holds other data.
     """
-    settings = split_settings(data)
-    with as_folder(source, int(data.max_unpacked_gb * 10**9)) as root:
+    source, target, settings = Path(source), Path(target), settings or SplitSettings()
+    with as_folder(source, int(max_unpacked_gb * 10**9)) as root:
         inner = data_root(root)
         if inner is not None and (inner / SUMMARY).is_file():
             raise UserError(
                 f"{source} is prepared data already; train on it with data.source={source}, or "
                 "prepare its raw images."
             )
-        fingerprint = _fingerprint(root, settings)
-        if _stands(target, fingerprint, data.overwrite):
+        fingerprint = _fingerprint(root, settings.values())
+        if _stands(target, fingerprint, overwrite):
             if not _archive(target).is_file():
                 _pack(target)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
@@ -58,7 +65,7 @@ def prepare(source: Path, target: Path, data: DictConfig) -> Path:
             table = _located(table, folder)
             manifest.write_manifest(table, folder)
             _write_rejected(found, folder)
-            sheet = prepared_sheet(table, folder, data.split_seed)
+            sheet = prepared_sheet(table, folder, settings.split_seed)
             cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1])
             for camera, rows in table.groupby("perspective"):
                 cv2.imwrite(
@@ -68,7 +75,7 @@ def prepare(source: Path, target: Path, data: DictConfig) -> Path:
                 "source": source.name,
                 "fingerprint": fingerprint,
                 "labels": LABELS,
-                **settings,
+                **settings.values(),
                 **summarise(table, found.rejected),
             }
             write_json(folder / SUMMARY, summary)
@@ -77,7 +84,9 @@ def prepare(source: Path, target: Path, data: DictConfig) -> Path:
     _pack(target)
     show_summary(summary)
     if table["fold"].isna().all():
-        console.print(f"[yellow]no folds: a label has fewer than data.folds={data.folds} packages")
+        console.print(
+            f"[yellow]no folds: a label has fewer than data.folds={settings.folds} packages"
+        )
     console.print(
         f"prepared: [cyan]{escape(str(target))}[/] and {escape(_archive(target).name)}",
         soft_wrap=True,
@@ -142,7 +151,7 @@ def _replacing_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _table(images: list[UsableImage], settings: dict[str, Any]) -> pd.DataFrame:
+def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
     """The manifest of usable images, with splits and folds."""
     rows = []
     for image in images:
@@ -167,11 +176,11 @@ def _table(images: list[UsableImage], settings: dict[str, Any]) -> pd.DataFrame:
     by_serial = table.groupby("serial")
     parts = by_serial["part"].agg(lambda part: "test" if "test" in set(part) else part.iloc[0])
     packages = pd.DataFrame({"label": by_serial["label"].first(), "split": parts})
-    splits = assign_splits(packages, settings["fractions"], settings["split_seed"])
+    splits = assign_splits(packages, settings.fractions, settings.split_seed)
     folds = pd.Series(pd.NA, index=packages.index, dtype="Int64")
     rarest = packages["label"][packages["split"] != "test"].value_counts().min()
-    if settings["folds"] <= rarest:
-        folds = assign_folds(packages, settings["folds"], settings["split_seed"])
+    if settings.folds <= rarest:
+        folds = assign_folds(packages, settings.folds, settings.split_seed)
     table["split"] = table["serial"].map(splits)
     table["fold"] = table["serial"].map(folds).astype("Int64")
     return table.sort_values(["serial", "perspective"], ignore_index=True)

@@ -1,15 +1,14 @@
 """Prepared data read again: where it is, whether it is what was asked for, what it holds."""
 
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig
 
 from packsight.domain import LABELS
 from packsight.errors import UserError
 from packsight.preparation import manifest
 from packsight.preparation.manifest import not_prepared, read_manifest
+from packsight.preparation.splits import SplitSettings
 from packsight.system.archive import extract, member_names
 from packsight.system.files import read_json, sha256
 from packsight.system.lock import locked
@@ -57,22 +56,19 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
     return root, table
 
 
-def split_settings(data: DictConfig) -> dict[str, Any]:
-    """What decides who is held out, as plain values."""
-    return {
-        "fractions": {name: float(share) for name, share in data.fractions.items()},
-        "folds": data.folds,
-        "split_seed": data.split_seed,
-    }
+def stored_split_settings(root: Path) -> SplitSettings:
+    """The settings that prepared data were divided by."""
+    summary = read_json(root / SUMMARY)
+    return SplitSettings(summary["fractions"], summary["folds"], summary["split_seed"])
 
 
-def check_request(folder: Path, source: str, data: DictConfig) -> None:
+def check_request(folder: Path, source: str, settings: SplitSettings) -> None:
     """Raise UserError if the data in `folder` came from another source or with other settings.
 
     Sources are compared by name alone: `prepare` compares their content.
     """
     summary = read_json(folder / SUMMARY)
-    asked = {"source": source, **split_settings(data)}
+    asked = {"source": source, **settings.values()}
     for key, value in asked.items():
         if summary[key] != value:
             raise UserError(

@@ -1,66 +1,88 @@
-"""The prepared data that a configuration asks for, made where it is missing."""
+"""The prepared data that is asked for, made where it is missing."""
 
 import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-import pandas as pd
-from omegaconf import DictConfig
-
+from packsight.errors import UserError
 from packsight.preparation.prepare import prepare
-from packsight.preparation.prepared import check_request, is_prepared, load_data
+from packsight.preparation.prepared import check_request, is_prepared
+from packsight.preparation.splits import SplitSettings
 from packsight.sample.render import render_sample
 from packsight.system.lock import locked
 
 
-def prepare_data(cfg: DictConfig, target: Path) -> Path:
-    """Prepare the source, or a rendered sample, once: other processes wait for it."""
-    with _locked(target):
-        return _prepare(cfg, target)
+@dataclass(frozen=True)
+class DataRequest:
+    """Images to be prepared into `folder`; without a source, a sample that is rendered.
 
-
-def is_ready(cfg: DictConfig) -> bool:
-    """Whether the data need no preparation any more."""
-    return is_prepared(_target(cfg))
-
-
-def training_data(cfg: DictConfig) -> tuple[Path, pd.DataFrame]:
-    """Folder and manifest of the data to train on; prepared now if that was not done yet.
-
-    Raises UserError if data of that name came from another source or with other settings.
+    A source that is prepared data already is used as it is.
     """
-    target = _target(cfg)
-    if not is_ready(cfg):
-        with _locked(target):
-            if not is_ready(cfg):
-                _prepare(cfg, target)
-    elif cfg.data.source is None or Path(cfg.data.source) != target:
-        check_request(target, _source_name(cfg), cfg.data)
-    return load_data(target, int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache"))
 
+    source: str | None  # a folder or zip
+    folder: str
+    settings: SplitSettings = field(default_factory=SplitSettings)
+    sample: Mapping[str, Any] = field(default_factory=dict)  # arguments of render_sample
+    max_unpacked_gb: float = 20.0
+    overwrite: bool = False
 
-def _target(cfg: DictConfig) -> Path:
-    """Where prepared data of that name stands; the source itself, if it is prepared data."""
-    if cfg.data.source is not None and is_prepared(Path(cfg.data.source)):
-        return Path(cfg.data.source)
-    return Path(cfg.outputs, "data", cfg.data.name)
+    @property
+    def target(self) -> Path:
+        """Where the prepared data stand, or will."""
+        if self.source is not None and is_prepared(Path(self.source)):
+            return Path(self.source)
+        return Path(self.folder)
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the data need no preparation any more."""
+        return is_prepared(self.target)
 
-def _locked(target: Path) -> AbstractContextManager:
-    return locked(target.with_name(f".{target.name}.lock"), f"preparing {target}")
+    def check_source(self) -> None:
+        """Raise UserError for images that are not there."""
+        if self.source is not None and not Path(self.source).exists():
+            raise UserError(f"{self.source} does not exist; give a folder or a zip archive.")
 
+    def prepare(self) -> Path:
+        """Prepare the source, or a rendered sample, once: other processes wait for it."""
+        with self._locked(Path(self.folder)):
+            return self._prepare(Path(self.folder))
 
-def _prepare(cfg: DictConfig, target: Path) -> Path:
-    if cfg.data.source is not None:
-        return prepare(Path(cfg.data.source), target, cfg.data)
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = Path(folder, _source_name(cfg))
-        render_sample(rendered, **cfg.data.sample)
-        return prepare(rendered, target, cfg.data)
+    def provide(self) -> Path:
+        """Prepared data, a folder or zip; prepared now if that was not done yet.
 
+        Raises UserError if data of that name came from another source or with other settings.
+        """
+        target = self.target
+        if not self.is_ready:
+            with self._locked(target):
+                if not self.is_ready:
+                    self._prepare(target)
+        elif self.source is None or Path(self.source) != target:
+            check_request(target, self._source_name, self.settings)
+        return target
 
-def _source_name(cfg: DictConfig) -> str:
-    """What stands in summary.json as the source: a file's name, or the sample's settings."""
-    if cfg.data.source is not None:
-        return Path(cfg.data.source).name
-    return "sample-" + "-".join(str(value) for value in cfg.data.sample.values())
+    def _locked(self, target: Path) -> AbstractContextManager:
+        return locked(target.with_name(f".{target.name}.lock"), f"preparing {target}")
+
+    def _prepare(self, target: Path) -> Path:
+        limits: dict[str, Any] = {
+            "max_unpacked_gb": self.max_unpacked_gb,
+            "overwrite": self.overwrite,
+        }
+        if self.source is not None:
+            return prepare(self.source, target, self.settings, **limits)
+        with tempfile.TemporaryDirectory() as folder:
+            rendered = Path(folder, self._source_name)
+            render_sample(rendered, **self.sample)
+            return prepare(rendered, target, self.settings, **limits)
+
+    @property
+    def _source_name(self) -> str:
+        """What stands in summary.json as the source: a file's name, or the sample's settings."""
+        if self.source is not None:
+            return Path(self.source).name
+        return "sample-" + "-".join(str(value) for value in self.sample.values())

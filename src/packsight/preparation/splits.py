@@ -2,13 +2,30 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig
 
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """What decides who is held out."""
+
+    fractions: Mapping[str, float] = field(
+        default_factory=lambda: {"train": 0.70, "val": 0.15, "test": 0.15}
+    )
+    folds: int = 5
+    split_seed: int = 0
+
+    def values(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        fractions = {name: float(share) for name, share in self.fractions.items()}
+        return {"fractions": fractions, "folds": self.folds, "split_seed": self.split_seed}
 
 
 def hash_order(serials: Iterable[str], seed: int) -> list[str]:
@@ -63,8 +80,8 @@ def assign_folds(packages: pd.DataFrame, folds: int, seed: int) -> pd.Series:
     return result
 
 
-def fold_splits(manifest: pd.DataFrame, data: DictConfig) -> pd.Series:
-    """The split of each row of a manifest when the packages of fold `data.fold` are the test set.
+def fold_splits(manifest: pd.DataFrame, fold: int, settings: SplitSettings) -> pd.Series:
+    """The split of each row of a manifest when the packages of this fold are the test set.
 
     Validation is carved from the next fold, and where that is not enough from those after it, so
     that all folds together choose by many packages and not by the same few again and again. Rows
@@ -72,15 +89,15 @@ def fold_splits(manifest: pd.DataFrame, data: DictConfig) -> pd.Series:
     """
     packages = manifest.drop_duplicates("serial").set_index("serial")
     folds = sorted(packages["fold"].dropna().unique())
-    if data.fold not in folds:
+    if fold not in folds:
         known = f"0 … {folds[-1]}" if folds else "none (too few packages)"
-        raise UserError(f"data.fold={data.fold} is not a fold of this data, which has {known}.")
-    splits = packages["fold"].eq(data.fold).map({True: Split.TEST.value}).fillna("")
-    others = packages[packages["fold"].ne(data.fold).fillna(False)]
-    others = others.loc[hash_order(others.index, data.split_seed)]
+        raise UserError(f"data.fold={fold} is not a fold of this data, which has {known}.")
+    splits = packages["fold"].eq(fold).map({True: Split.TEST.value}).fillna("")
+    others = packages[packages["fold"].ne(fold).fillna(False)]
+    others = others.loc[hash_order(others.index, settings.split_seed)]
     # What is cut last is validation: the next fold, whose number is one more.
-    rest = others.iloc[((data.fold - others["fold"]) % len(folds)).argsort(kind="stable")]["label"]
-    shares = {name: data.fractions[name] for name in (Split.TRAIN.value, Split.VAL.value)}
+    rest = others.iloc[((fold - others["fold"]) % len(folds)).argsort(kind="stable")]["label"]
+    shares = {name: settings.fractions[name] for name in (Split.TRAIN.value, Split.VAL.value)}
     splits[rest.index] = _carve(rest, shares)
     return manifest["serial"].map(splits).rename("split")
 

@@ -2,14 +2,15 @@
 
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
 from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from packsight.configuration.schema import TrainConfig
+from packsight.configuration.stored import read_config
 from packsight.domain import Perspective
 from packsight.errors import UserError
 from packsight.system.files import read_json, replacing
@@ -136,43 +137,39 @@ def _interval(run: pd.Series) -> str:
     return "" if pd.isna(accuracy) else f"{accuracy:.2f} [dim]{low:.2f}–{high:.2f}[/]"
 
 
-def settings(config: DictConfig, folder: Path) -> dict[str, Any]:
+def settings(config: TrainConfig, folder: Path) -> dict[str, Any]:
     """What tells a run from others: its configuration, and the variant in its folder's name."""
     variant = re.fullmatch(r"(?:split|fold\d+)_seed-?\d+_(.+)", folder.name)
-    weights = OmegaConf.select(config, "model.weights")
+    weights = config.model.weights
     return {
-        "backbone": OmegaConf.select(config, "model.backbone"),
-        "perspective": OmegaConf.select(config, "perspective.name"),
-        "precision": OmegaConf.select(config, "precision.name"),
-        "data": OmegaConf.select(config, "data.name"),
-        "fold": OmegaConf.select(config, "data.fold"),
-        "seed": OmegaConf.select(config, "seed"),
+        "backbone": config.model.backbone,
+        "perspective": config.perspective.name,
+        "precision": config.precision.name,
+        "data": config.data.name,
+        "fold": config.data.fold,
+        "seed": config.seed,
         "variant": variant.group(1) if variant else "",
         # Of a weights file its name; a checkpoint's, best.ckpt, would say nothing of its run.
-        "weights": Path(weights).name
-        if Path(weights or "").suffix not in ("", ".ckpt")
-        else weights,
-        "crop": OmegaConf.select(config, "crop.name") or "",
-        "recipe": OmegaConf.select(config, "recipe") or "",
+        "weights": Path(weights).name if Path(weights).suffix not in ("", ".ckpt") else weights,
+        "crop": config.crop.name,
+        "recipe": config.recipe or "",
     }
 
 
 def _row(folder: Path, experiment: Path) -> dict[str, Any]:
     status = read_json(folder / "status.json")
-    file = folder / "config.yaml"
-    config = cast(DictConfig, OmegaConf.load(file) if file.is_file() else OmegaConf.create({}))
+    config = read_config(folder)
     done = status["state"] == "done" and (folder / "metrics.json").is_file()
     # An unfinished run may still hold the results of an earlier one.
     metrics = read_json(folder / "metrics.json") if done else {}
     test = metrics.get("test", {})
-    monitor = OmegaConf.select(config, "monitor")
-    mode = OmegaConf.select(config, "monitor_mode")
+    monitor, mode = config.monitor, config.monitor_mode
     return {
         **settings(config, folder),
         "state": status["state"],
         "monitor": monitor,
         "monitor_mode": mode,
-        "monitor_value": metrics.get("val", {}).get("all", {}).get(str(monitor).split("/")[-1]),
+        "monitor_value": metrics.get("val", {}).get("all", {}).get(monitor.split("/")[-1]),
         "sign": -1 if mode == "max" else 1,
         **{f"test_{name}": test.get("all", {}).get(name) for name in TESTED},
         **{
@@ -196,10 +193,10 @@ def _belt_share(file: Path) -> float | None:
     return float(found.iloc[0]) if len(found) else None
 
 
-def _best_epoch(file: Path, monitor: str | None, mode: str | None) -> int | None:
+def _best_epoch(file: Path, monitor: str, mode: str) -> int | None:
     """The epoch in which the monitored metric was best; None if it was never measured."""
     history = read_history(file)
-    if monitor is None or monitor not in history:
+    if monitor not in history:
         return None
     measured = history.dropna(subset=[monitor])
     ordered = measured.sort_values(monitor, ascending=mode != "max", kind="stable")

@@ -1,88 +1,77 @@
 """What `auto` stands for in a run: what it was begun with, or else the fastest here."""
 
+import copy
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from omegaconf import DictConfig, OmegaConf
-
+from packsight.configuration.stored import read_values
 from packsight.data import on_device
-from packsight.models.network import Network
-from packsight.runs.folder import config_hash, resolved, run_folder
+from packsight.runs.folder import config_hash, run_folder
 from packsight.system.console import console
-from packsight.training.autotune import Candidate, Rates, describe_choice, fastest, measure
-from packsight.training.precision import Precision
+from packsight.training.autotune import AUTO, Candidate, Rates, describe_choice, fastest
 
 
-def settle(
-    cfg: DictConfig,
+def choose(
+    config: dict[str, Any],
     among: Sequence[Candidate],
-    build: Callable[[], Network],
-    size: tuple[int, int],
-    device: torch.device,
-) -> Precision:
-    """Put what `auto` stands for into a configuration, where it is stored and hashed.
+    measure: Callable[[], tuple[Rates, bool]],
+) -> tuple[Candidate, Rates | None]:
+    """The precision and layout that a run's `auto` comes to, and the rates it was chosen by.
 
-    A run that stands already, finished or interrupted, keeps what it was begun with.
+    A run that stands already, finished or interrupted, keeps what it was begun with; else `measure`
+    gives the rates, and whether they were remembered.
     """
     if len(among) == 1:
-        choose(cfg, among[0])
-        return among[0].precision
-    rates, source = begun_with(cfg, among), "as this run was begun"
+        return among[0], None
+    rates, source = begun_with(config, among), "as this run was begun"
     if rates is None:
-        rates, known = measure(build(), cfg, size, device, among, Path(cfg.outputs, "cache"))
+        rates, known = measure()
         source = "remembered" if known else "measured now"
     chosen = fastest(rates, among)
-    console.print(describe_choice(cfg, chosen, rates, source), highlight=False, soft_wrap=True)
-    choose(cfg, chosen)
-    cfg.measured = rates
-    return chosen.precision
+    asked = {
+        "precision": config["precision"]["name"],
+        "model.memory_format": config["model"]["memory_format"],
+    }
+    keys = [key for key, value in asked.items() if value == AUTO]
+    console.print(describe_choice(chosen, rates, keys, source), highlight=False, soft_wrap=True)
+    return chosen, rates
 
 
-def choose(cfg: DictConfig, candidate: Candidate) -> None:
-    """Write a candidate into a run's configuration, which changes its folder."""
-    cfg.precision.name = candidate.precision.value
-    cfg.model.memory_format = candidate.memory_format
-    cfg.folder = str(run_folder(cfg))
-
-
-def begun_with(cfg: DictConfig, among: Sequence[Candidate]) -> Rates | None:
+def begun_with(config: dict[str, Any], among: Sequence[Candidate]) -> Rates | None:
     """What the same run measured when it was begun; None if it never was.
 
     A second measurement might choose otherwise, and start another run beside the first.
     """
     for candidate in among:
-        same = cfg.copy()
-        choose(same, candidate)
+        same = copy.deepcopy(config)
+        same["precision"]["name"] = candidate.precision.value
+        same["model"]["memory_format"] = candidate.memory_format
         rates = (_begun(same) or {}).get("measured") or {}
         if set(rates) == set(map(str, among)):
             return rates
     return None
 
 
-def settle_images(
-    cfg: DictConfig, images: int, size: tuple[int, int], device: torch.device
-) -> None:
-    """Put what `data.on_device=auto` stands for into a configuration, where it is hashed.
+def images_on_device(config: dict[str, Any], pays: Callable[[], bool]) -> bool:
+    """What `data.on_device` comes to; of `auto` what the run was begun with, else whether it pays.
 
-    It changes pixels by a rounding, so a run that stands already keeps what it was begun with,
-    wherever it goes on.
+    It changes pixels by a rounding, so a run that stands already keeps it, wherever it goes on.
     """
-    if cfg.data.on_device == on_device.AUTO:
-        begun = _begun(cfg)
-        cfg.data.on_device = (
-            begun["data"].get("on_device") if begun else on_device.pays(cfg, images, size, device)
-        )
+    asked = config["data"]["on_device"]
+    if asked != on_device.AUTO:
+        return bool(asked)
+    begun = _begun(config)
+    return bool(begun["data"].get("on_device")) if begun else pays()
 
 
-def _begun(cfg: DictConfig) -> dict[str, Any] | None:
+def _begun(config: dict[str, Any]) -> dict[str, Any] | None:
     """The stored configuration of the same run, whatever its `data.on_device=auto` stood for."""
-    file = run_folder(cfg) / "config.yaml"
-    if not file.is_file():
+    folder = Path(run_folder(config))
+    if not (folder / "config.yaml").is_file():
         return None
-    stored: Any = OmegaConf.to_container(OmegaConf.load(file))
-    same = cfg.copy()
-    if same.data.on_device == on_device.AUTO:
-        same.data.on_device = stored["data"].get("on_device")
-    return stored if config_hash(stored) == config_hash(resolved(same)) else None
+    stored = read_values(folder)
+    same = copy.deepcopy(config)
+    if same["data"]["on_device"] == on_device.AUTO:
+        same["data"]["on_device"] = stored["data"].get("on_device")
+    return stored if config_hash(stored) == config_hash(same) else None

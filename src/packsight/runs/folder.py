@@ -5,10 +5,9 @@ import json
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
-
+from packsight.configuration.stored import read_values
 from packsight.errors import UserError
 
 # What has a place of its own in the folder's name, or cannot change the result.
@@ -25,11 +24,6 @@ class Conflict(StrEnum):
     FAIL = "fail"
     NEW = "new"  # stand beside it, numbered
     OVERWRITE = "overwrite"
-
-
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values, with nothing left to interpolate."""
-    return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -76,29 +70,26 @@ def config_hash(config: dict[str, Any]) -> str:
     return _hash(given, 16)
 
 
-def run_folder(cfg: DictConfig) -> Path:
+def run_folder(config: dict[str, Any]) -> Path:
     """outputs/<name>/<data>/<backbone>/<perspective>/<precision>/<part>_seed<s>[_<variant>]."""
-    part = "split" if cfg.data.fold is None else f"fold{cfg.data.fold}"
-    last = f"{part}_seed{cfg.seed}" + (f"_{cfg.variant}" if cfg.variant else "")
+    data, variant = config["data"], config["variant"]
+    part = "split" if data["fold"] is None else f"fold{data['fold']}"
+    last = f"{part}_seed{config['seed']}" + (f"_{variant}" if variant else "")
     return Path(
-        cfg.outputs, cfg.name, cfg.data.name, cfg.model.backbone, cfg.perspective.name,
-        cfg.precision.name, last,
+        config["outputs"], config["name"], data["name"], config["model"]["backbone"],
+        config["perspective"]["name"], config["precision"]["name"], last,
     )  # fmt: skip
 
 
-def choose_folder(cfg: DictConfig) -> Path:
+def choose_folder(config: dict[str, Any]) -> Path:
     """The run's folder; a numbered one beside it if another configuration has that name.
 
     `run.on_conflict` decides. Raises UserError with what differs where it says fail.
     """
-    if cfg.run.on_conflict not in list(Conflict):
-        raise UserError(
-            f"run.on_conflict={cfg.run.on_conflict} is unknown; use {', '.join(Conflict)}."
-        )
-    config, first = resolved(cfg), run_folder(cfg)
+    on_conflict, first = Conflict(config["run"]["on_conflict"]), run_folder(config)
     folder, number = first, 1
-    while (different := _differences(folder, config)) and cfg.run.on_conflict != Conflict.OVERWRITE:
-        if cfg.run.on_conflict == Conflict.FAIL:
+    while (different := _differences(folder, config)) and on_conflict != Conflict.OVERWRITE:
+        if on_conflict == Conflict.FAIL:
             raise UserError(
                 f"{folder} holds a run with another configuration or other data "
                 f"({_described(different)}); use another name=, or run.on_conflict=new to train "
@@ -112,20 +103,16 @@ def choose_folder(cfg: DictConfig) -> Path:
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
     """Whether a run of this configuration, in whatever state, stands in the folder."""
     stands = (folder / "status.json").is_file() and (folder / "config.yaml").is_file()
-    return stands and config_hash(_saved(folder)) == config_hash(config)
+    return stands and config_hash(read_values(folder)) == config_hash(config)
 
 
 def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """{key: (there, here)} for what would change the result; empty where no other run stands."""
     if not (folder / "status.json").is_file():
         return {}
-    there, here = _without(_saved(folder), INERT), _without(config, INERT)
+    there, here = _without(read_values(folder), INERT), _without(config, INERT)
     keys = [key for key in there | here if there.get(key) != here.get(key)]
     return {key: (there.get(key), here.get(key)) for key in keys}
-
-
-def _saved(folder: Path) -> dict[str, Any]:
-    return resolved(cast(DictConfig, OmegaConf.load(folder / "config.yaml")))
 
 
 def _described(different: dict[str, tuple[Any, Any]]) -> str:

@@ -7,16 +7,19 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
-
+from packsight.configuration.schema import TrainConfig
+from packsight.configuration.stored import config_from, read_config
+from packsight.data.transforms import flips
 from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel, unpack_belts
+from packsight.imaging.crop import Crop
 from packsight.system.archive import as_folder
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
     import torch
 
-    from packsight.models.network import Network
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.models.network import Axes, Network
     from packsight.training.precision import Precision
 
 BEST = Path("checkpoints", "best.ckpt")
@@ -28,7 +31,7 @@ class Run:
 
     folder: Path
     checkpoint: Path
-    config: DictConfig
+    config: TrainConfig
     name: str  # its folder below where it was looked for
 
     @property
@@ -42,24 +45,67 @@ class Run:
         """Height and width in pixels."""
         from packsight.models.network import input_size
 
-        return input_size(self.config)
+        config = self.config
+        return input_size(config.model.backbone, config.data.image_size, config.crop.image_size)
+
+    @property
+    def crop(self) -> Crop:
+        """Which part of a frame the network gets."""
+        crop = self.config.crop
+        return Crop(crop.name, crop.margin, crop.upright)
+
+    @property
+    def mirrors(self) -> "list[Axes]":
+        """The mirror images that a prediction is the mean of: those that training has seen."""
+        from packsight.models.network import mirrors
+
+        transforms = self.config.transforms
+        return mirrors(*flips(transforms)) if transforms.average_mirrored else [()]
+
+    def open_data(
+        self, source: str | Path, fold: int | None, cache_folder: Path, max_unpacked_gb: float
+    ) -> "PackageDataModule":
+        """The images of prepared data as the run sees them."""
+        from packsight.data.datamodule import PackageDataModule
+
+        data, perspective = self.config.data, self.config.perspective
+        return PackageDataModule(
+            source,
+            perspective.cameras,
+            self.image_size,
+            paired=perspective.paired,
+            crop=self.crop,
+            fold=fold,
+            batch_size=data.batch_size,
+            cache_folder=cache_folder,
+            cache_gb=data.cache_gb,
+            max_unpacked_gb=max_unpacked_gb,
+        )
 
     def load_network(self) -> "Network":
         """The network with the run's best weights, fp32, in evaluation mode."""
-        from packsight.models.weights import read_checkpoint, saved_network
+        from packsight.models.weights import create_network, network_state, read_checkpoint
 
-        checkpoint = read_checkpoint(self.checkpoint)
-        return saved_network(self.config, self.image_size, checkpoint).float().eval()
+        model, perspective = self.config.model, self.config.perspective
+        network = create_network(
+            model.backbone,
+            self.image_size,
+            drop_rate=model.drop_rate,
+            paired=perspective.paired,
+            shared_backbone=perspective.shared_backbone,
+        )
+        network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
+        return network.float().eval()
 
     def load_for_scoring(self, device: "torch.device", precision: "Precision") -> "Network":
         """The network on a device, in a precision's weights, with batch normalisation folded."""
         import torch
 
         from packsight.models.batch_norm_folding import fold_batch_norm
-        from packsight.models.network import memory_format
+        from packsight.models.network import MEMORY_FORMATS
         from packsight.training.precision import weights_dtype
 
-        layout = memory_format(self.config.model)
+        layout = MEMORY_FORMATS[self.config.model.memory_format]
         network = self.load_network().to(device).to(memory_format=layout)
         height, width = self.image_size
         cameras = 2 if self.config.perspective.paired else 1  # of a pair, side by side
@@ -114,9 +160,7 @@ def read_run(folder: Path, name: str = "") -> Run:
     checkpoint = folder / BEST
     if not checkpoint.is_file():
         raise UserError(f"the run {folder} has no checkpoints/best.ckpt; train it to its end.")
-    config = OmegaConf.load(folder / "config.yaml")
-    assert isinstance(config, DictConfig)
-    return Run(folder, checkpoint, config, name)
+    return Run(folder, checkpoint, read_config(folder), name)
 
 
 def _from_checkpoint(path: Path) -> Run:
@@ -128,13 +172,13 @@ def _from_checkpoint(path: Path) -> Run:
     if config is None:
         raise UserError(f"{path} was not written by packsight; give a run's best.ckpt.")
     folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
-    return Run(folder, path, OmegaConf.create(config), path.stem)
+    return Run(folder, path, config_from(config, str(path)), path.stem)
 
 
-def results_folder(run: Run, cfg: DictConfig, kind: str) -> Path:
-    """Where results about a run go: `output=`, the run's own folder, or outputs/ for an archive."""
-    if cfg.output is not None:
-        return Path(cfg.output, run.name)
-    if Path(cfg.run).is_dir():
-        return run.folder / kind
-    return Path(cfg.outputs, kind, run.name)
+def results_folder(
+    run: Run, kind: str, source: str | Path, output: str | Path | None, outputs: str | Path
+) -> Path:
+    """Where results about a run go: `output`, the run's own folder, or `outputs` for an archive."""
+    if output is not None:
+        return Path(output, run.name)
+    return run.folder / kind if Path(source).is_dir() else Path(outputs, kind, run.name)

@@ -6,19 +6,19 @@ import json
 import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from hydra.utils import instantiate
-from omegaconf import DictConfig
 from torch.nn import functional as F
+from torch.optim import Optimizer
 
 from packsight.errors import UserError
 from packsight.models.finetune import (
     freeze_stages,
     keep_frozen,
-    keeps_features,
     parameter_groups,
 )
 from packsight.models.network import MEMORY_FORMATS, Network
@@ -46,23 +46,37 @@ class Candidate(NamedTuple):
         return f"{self.precision} {self.memory_format}"
 
 
-def candidates(cfg: DictConfig, device: torch.device) -> list[Candidate]:
-    """What a run's configuration leaves open; one where nothing is `auto`.
+@dataclass(frozen=True)
+class Workload:
+    """All of a training that the speed of its steps depends on."""
+
+    backbone: str
+    size: tuple[int, int]  # of an image
+    batch_size: int
+    optimizer: partial[Optimizer]
+    backbone_lr_scale: float
+    frozen_share: float
+    paired: bool  # two images in an input
+    features: bool  # the backbone looks at each image once: a forward pass is all there is
+
+
+def candidates(precision: str, memory_format: str, device: torch.device) -> list[Candidate]:
+    """What a run's settings leave open; one where nothing is `auto`.
 
     Raises UserError for a precision that the device cannot do, or an unknown layout.
     """
     possible = [precision for precision in MEASURED if precision in precisions.supported(device)]
-    if cfg.precision.name != AUTO:
-        possible = [precisions.resolve(cfg.precision.name, device)]
+    if precision != AUTO:
+        possible = [precisions.resolve(precision, device)]
     layouts = list(MEMORY_FORMATS)
-    if cfg.model.memory_format != AUTO:
-        if cfg.model.memory_format not in layouts:
+    if memory_format != AUTO:
+        if memory_format not in layouts:
             raise UserError(
-                f"model.memory_format={cfg.model.memory_format} is unknown; use one of "
+                f"model.memory_format={memory_format} is unknown; use one of "
                 f"{', '.join(layouts)}, {AUTO}."
             )
-        layouts = [cfg.model.memory_format]
-    return [Candidate(precision, layout) for precision in possible for layout in layouts]
+        layouts = [memory_format]
+    return [Candidate(number, layout) for number in possible for layout in layouts]
 
 
 def fastest(rates: Mapping[str, float], among: Sequence[Candidate]) -> Candidate:
@@ -81,8 +95,7 @@ def fastest(rates: Mapping[str, float], among: Sequence[Candidate]) -> Candidate
 
 def measure(
     network: Network,
-    cfg: DictConfig,
-    size: tuple[int, int],
+    work: Workload,
     device: torch.device,
     among: Sequence[Candidate],
     folder: Path,
@@ -92,7 +105,7 @@ def measure(
     They are remembered in `folder`, a file for each combination of machine, network, batch and
     share of frozen layers. The network and torch's random state stay as they are.
     """
-    what = _measured(network, cfg, size, device, among)
+    what = _measured(network, work, device, among)
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     file = folder / f"speed-{key}.json"
     try:
@@ -100,8 +113,8 @@ def measure(
     except (FileNotFoundError, ValueError, KeyError):
         pass
     with torch.random.fork_rng():
-        seconds = time_steps(_step(network, cfg, size, device, among), among)
-    rates = {str(item): round(cfg.data.batch_size / seconds[item], 1) for item in among}
+        seconds = time_steps(_step(network, work, device, among), among)
+    rates = {str(item): round(work.batch_size / seconds[item], 1) for item in among}
     write_json(file, {"what": what, "images_per_second": rates})
     return rates, False
 
@@ -126,10 +139,9 @@ def time_steps(
     return best
 
 
-def describe_choice(cfg: DictConfig, chosen: Candidate, rates: Rates, source: str) -> str:
-    """The choice in a line, to be said before it is written into the configuration."""
-    asked = {"precision": cfg.precision.name, "model.memory_format": cfg.model.memory_format}
-    keys = " ".join(f"{key}={AUTO}" for key, value in asked.items() if value == AUTO)
+def describe_choice(chosen: Candidate, rates: Rates, asked: Sequence[str], source: str) -> str:
+    """The choice in a line; `asked` are the keys that were `auto`."""
+    keys = " ".join(f"{key}={AUTO}" for key in asked)
     shared = {name.split()[1] for name in rates}
     order = sorted(rates, key=lambda name: -rates[name])
     figures = ", ".join(
@@ -140,29 +152,30 @@ def describe_choice(cfg: DictConfig, chosen: Candidate, rates: Rates, source: st
 
 def _step(
     network: Network,
-    cfg: DictConfig,
-    size: tuple[int, int],
+    work: Workload,
     device: torch.device,
     among: Sequence[Candidate],
 ) -> Callable[[Candidate], None]:
     """A training step of a copy of the network, or a forward pass where that is all there is."""
     trial = copy.deepcopy(network).to(device)
-    batch, width = cfg.data.batch_size, size[1] * (2 if cfg.perspective.paired else 1)
-    images = torch.randint(256, (batch, 3, size[0], width), dtype=torch.uint8, device=device)
-    labels = torch.arange(batch, device=device) % 2
+    height, width = work.size[0], work.size[1] * (2 if work.paired else 1)
+    shape = work.batch_size, 3, height, width
+    images = torch.randint(256, shape, dtype=torch.uint8, device=device)
+    labels = torch.arange(work.batch_size, device=device) % 2
     optimizers = {}
-    if keeps_features(cfg.finetune):
+    if work.features:
         trial.eval().requires_grad_(False)
     else:
         suit_cpu(trial, Precision.BF16, device)  # which suits every precision
-        freeze_stages(trial, cfg.finetune.frozen_share)
+        freeze_stages(trial, work.frozen_share)
         keep_frozen(trial.train())
         # One for each layout, whose state then has it too.
         for layout in {candidate.memory_format for candidate in among}:
+            rates = work.optimizer.keywords
             groups = parameter_groups(
-                trial, cfg.optimizer.lr, cfg.optimizer.weight_decay, cfg.finetune.backbone_lr_scale
+                trial, rates["lr"], rates["weight_decay"], work.backbone_lr_scale
             )
-            optimizers[layout] = fused(instantiate(cfg.optimizer), among[0].precision)(groups)
+            optimizers[layout] = fused(work.optimizer, among[0].precision)(groups)
 
     def step(candidate: Candidate) -> None:
         precisions.apply_matmul(candidate.precision)
@@ -181,8 +194,7 @@ def _step(
 
 def _measured(
     network: Network,
-    cfg: DictConfig,
-    size: tuple[int, int],
+    work: Workload,
     device: torch.device,
     among: Sequence[Candidate],
 ) -> dict[str, Any]:
@@ -193,15 +205,15 @@ def _measured(
         "threads": torch.get_num_threads(),
         "gpu": torch.cuda.get_device_name(device) if device.type == "cuda" else None,
         "torch": torch.__version__,
-        "backbone": cfg.model.backbone,
+        "backbone": work.backbone,
         "backbones": len(network.backbones),
-        "images_in_input": 2 if cfg.perspective.paired else 1,
-        "size": list(size),
-        "batch_size": cfg.data.batch_size,
-        "frozen_share": cfg.finetune.frozen_share,
-        "backbone_learns": cfg.finetune.backbone_lr_scale > 0,
-        "features": keeps_features(cfg.finetune),
-        "optimizer": cfg.optimizer._target_,
+        "images_in_input": 2 if work.paired else 1,
+        "size": list(work.size),
+        "batch_size": work.batch_size,
+        "frozen_share": work.frozen_share,
+        "backbone_learns": work.backbone_lr_scale > 0,
+        "features": work.features,
+        "optimizer": work.optimizer.func.__qualname__,
         "candidates": [str(candidate) for candidate in among],
     }
 

@@ -1,6 +1,7 @@
 """The LightningModule: one step, its loss and its metrics."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import lightning as L
@@ -8,10 +9,9 @@ import numpy as np
 import torch
 from lightning.pytorch.plugins.precision import Precision
 from lightning.pytorch.utilities.enums import GradClipAlgorithmType
-from omegaconf import DictConfig
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import Optimizer
+from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 
@@ -19,34 +19,55 @@ from packsight.data.datamodule import Batch
 from packsight.evaluation.metrics import epoch_metrics
 from packsight.imaging.belt import BeltModel, pack_belts
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
-from packsight.models.network import Network
+from packsight.models.network import MEMORY_FORMATS, Network
+from packsight.training.optim import warmup_cosine
+
+
+ADAMW = partial(AdamW, lr=0.0025, weight_decay=0.01)
 
 
 class Classifier(L.LightningModule):
     """Cross-entropy training of a network; metrics per epoch for train and validation.
 
-    `config` is the run's resolved configuration as plain values, and `belts` what locates packages
-    in new images; both travel in the checkpoint, so that a lone .ckpt file can be used.
+    Args:
+        optimizer: makes the optimiser of parameter groups; a partial with `lr`, the head's rate,
+            and `weight_decay`.
+        scheduler: makes a schedule of the optimiser and `total_steps`, stepped every step.
+        backbone_lr_scale: the backbone's rate as a share of the head's; 0 trains the head alone.
+        frozen_share: of the backbone's stages, the first ones, that stay as they are.
+        memory_format: channels_last or contiguous.
+        seed: of what a step draws.
+        belts: what locates packages in new images.
+        config: the run's resolved configuration as plain values.
+
+    Belts and configuration travel in the checkpoint, so that a lone .ckpt file can be used.
     """
 
     def __init__(
         self,
         network: Network,
-        optimizer: Callable[..., Optimizer],
-        scheduler: Callable[..., LRScheduler],
-        finetune: DictConfig,
-        layout: torch.memory_format,
-        config: dict[str, Any],
-        belts: Mapping[str, BeltModel],
+        optimizer: Callable[..., Optimizer] = ADAMW,
+        scheduler: Callable[..., LRScheduler] = warmup_cosine,
+        *,
+        backbone_lr_scale: float = 0.2,
+        label_smoothing: float = 0.1,
+        frozen_share: float = 0.4,
+        memory_format: str = "channels_last",
+        seed: int = 0,
+        belts: Mapping[str, BeltModel] | None = None,
+        config: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.network = network.to(memory_format=layout)
+        self.network = network.to(memory_format=MEMORY_FORMATS[memory_format])
         self.optimizer = optimizer
         self.scheduler = scheduler
-        self.finetune = finetune
-        self.config = config
-        self.belts = {key: torch.from_numpy(value) for key, value in pack_belts(belts).items()}
-        freeze_stages(network, finetune.frozen_share)
+        self.backbone_lr_scale = backbone_lr_scale
+        self.label_smoothing = label_smoothing
+        self.seed = seed
+        self.config = dict(config or {})
+        arrays = pack_belts(belts or {})
+        self.belts = {key: torch.from_numpy(value) for key, value in arrays.items()}
+        freeze_stages(network, frozen_share)
         self.train_metrics = epoch_metrics("train/")
         self.val_metrics = epoch_metrics("val/")
         # To look for nan in every value would make a GPU wait; `_finite` looks once an epoch.
@@ -54,12 +75,13 @@ class Classifier(L.LightningModule):
         self.val_loss = MeanMetric(nan_strategy="disable")
 
     def logits(self, batch: Batch) -> Tensor:
-        """What the network says of a batch, [B, 2]."""
-        return self.network(batch.image)
+        """What the network says, [B, 2], of a batch of images, or of features [B, D] of images."""
+        features = batch.image.ndim == 2
+        return self.network.classify(batch.image) if features else self.network(batch.image)
 
     def training_step(self, batch: Batch) -> Tensor:
         logits = self.logits(batch)
-        smoothing = self.finetune.label_smoothing
+        smoothing = self.label_smoothing
         loss = F.cross_entropy(logits.float(), batch.label, label_smoothing=smoothing)
         self.train_loss.update(_of_each(loss.detach(), batch))
         self.train_metrics.update(_damaged(logits.detach()), batch.label)
@@ -77,7 +99,7 @@ class Classifier(L.LightningModule):
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         # Dropout and its kind then depend on nothing that an interruption could lose. At the start
         # of an epoch it would be too early: the loader draws from the same generator afterwards.
-        place = [self.config["seed"], self.current_epoch, batch_idx, self.global_rank]
+        place = [self.seed, self.current_epoch, batch_idx, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(place).generate_state(1)[0]))
 
     def on_validation_epoch_end(self) -> None:
@@ -110,7 +132,7 @@ class Classifier(L.LightningModule):
     def configure_optimizers(self) -> Any:
         keywords = getattr(self.optimizer, "keywords", {})
         groups = parameter_groups(
-            self.network, keywords["lr"], keywords["weight_decay"], self.finetune.backbone_lr_scale
+            self.network, keywords["lr"], keywords["weight_decay"], self.backbone_lr_scale
         )
         optimizer = self.optimizer(groups)
         steps = int(self.trainer.estimated_stepping_batches)

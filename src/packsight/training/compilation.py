@@ -6,7 +6,6 @@ import sys
 
 import lightning as L
 import torch
-from omegaconf import DictConfig
 
 from packsight.errors import UserError
 from packsight.models.network import Network
@@ -15,14 +14,16 @@ MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagrap
 FORMS = 64  # of Network.forward that are compiled in one process
 
 
-def check_compile(cfg: DictConfig, device: torch.device) -> None:
-    """Raise UserError for an unknown `model.compile`, and for one that cannot work here."""
-    mode = cfg.model.compile
+def check_compile(mode: str | None, views: int) -> None:
+    """Raise UserError for a mode of torch.compile that cannot work here.
+
+    `views` are those of each image whose features are kept; 0 where the backbone learns.
+    """
     if mode is None:
         return
     if mode not in MODES:
         raise UserError(f"model.compile={mode} is unknown; use {', '.join(MODES)} or null.")
-    if cfg.finetune.views:
+    if views:
         raise UserError(
             f"model.compile={mode} has nothing to compile where the head alone is trained; use "
             "model.compile=null."

@@ -1,78 +1,55 @@
-"""A run's training: its configuration's parts put together, and Lightning's trainer."""
+"""A run's training by Lightning: what stands around the trainer."""
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
-from hydra.utils import instantiate
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
-from omegaconf import DictConfig, OmegaConf
+from lightning.pytorch.loggers import Logger
 
-from packsight.data.datamodule import PackageDataModule
-from packsight.imaging.belt import BeltModel
-from packsight.models.finetune import keeps_features
-from packsight.models.network import Network, memory_format
-from packsight.models.weights import read_checkpoint
 from packsight.system.parallel import one_core
 from packsight.training.callbacks import History
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
-from packsight.training.optim import fused
 from packsight.training.precision import LIGHTNING, Precision
-from packsight.training.probe import Probe, keep_features
+from packsight.training.probe import FeatureData
 
 
 def fit(
-    network: Network,
-    data: PackageDataModule,
-    belts: Mapping[str, BeltModel],
-    cfg: DictConfig,
+    classifier: Classifier,
+    data: L.LightningDataModule,
+    trainer: Callable[..., L.Trainer],
+    callbacks: Sequence[L.Callback],
+    loggers: Sequence[Logger],
     precision: Precision,
     folder: Path,
+    compile_mode: str | None = None,
     checkpoint: Path | None = None,
-) -> Logger:
-    """Train, from a checkpoint on where there is one. Returns the experiment logger.
+) -> None:
+    """Train, from a checkpoint on where there is one.
 
-    Checkpoints and history.csv go to the run's folder. Raises KeyboardInterrupt where SIGINT or
-    SIGTERM ended the training.
+    `trainer` makes a Lightning trainer. Checkpoints and history.csv go to the run's folder. Raises
+    KeyboardInterrupt where SIGINT or SIGTERM ended the training.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
-    config: Any = OmegaConf.to_container(cfg, resolve=True)
-    optimizer = fused(instantiate(cfg.optimizer), precision)
-    scheduler = instantiate(cfg.scheduler)
-    layout = memory_format(cfg.model)
-    seen: L.LightningDataModule = data
-    kind = Classifier
-    if keeps_features(cfg.finetune):
-        kind, seen = Probe, keep_features(network, data, cfg, precision)
-    classifier = kind(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
-    board = instantiate(cfg.logger)
-    if checkpoint and isinstance(board, TensorBoardLogger):
-        # What a killed process had shown of an epoch that is trained again is to be forgotten.
-        board = instantiate(cfg.logger, purge_step=read_checkpoint(checkpoint)["global_step"])
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    if cfg.model.compile:
-        callbacks.append(Compiled(cfg.model.compile))
-    trainer = instantiate(cfg.trainer, _partial_=True)(
+    compiled = [Compiled(compile_mode)] if compile_mode else []
+    made = trainer(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
-        callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks],
-        logger=board,
+        callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks, *compiled],
+        logger=list(loggers),
         plugins=[WholeCheckpoints()],
     )
     # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        with one_core() if kind is Probe else nullcontext():
-            trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
+        with one_core() if isinstance(data, FeatureData) else nullcontext():
+            made.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
-    return board

@@ -25,7 +25,7 @@ def fused(optimizer: partial[Optimizer], precision: Precision) -> Callable[..., 
 
 
 def warmup_cosine(
-    optimizer: Optimizer, total_steps: int, warmup_share: float, final_scale: float
+    optimizer: Optimizer, total_steps: int, warmup_share: float = 0.1, final_scale: float = 0.01
 ) -> LambdaLR:
     """Linear warm-up, then a cosine from the full rate to `final_scale` of it (arXiv 1608.03983).
 

@@ -1,4 +1,4 @@
-"""Training a head alone, on features that its backbone computed once."""
+"""The features of a backbone that looks at each image once, for training a head alone."""
 
 import hashlib
 import json
@@ -7,30 +7,19 @@ from functools import partial
 
 import lightning as L
 import torch
-from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 from packsight.data.cache import changing, hold, make_room
 from packsight.data.datamodule import Batch, PackageDataModule, SeededSampler
 from packsight.domain import LABELS, Split
 from packsight.models.batch_norm_folding import fold_batch_norm
-from packsight.models.network import Network, memory_format, without_head
+from packsight.models.network import MEMORY_FORMATS, Network, without_head
 from packsight.system.console import counted
 from packsight.system.files import replacing
 from packsight.system.parallel import on_all_cores
-from packsight.training.classifier import Classifier
-from packsight.training.precision import Precision, autocast, choose_device, weights_dtype
-
-
-class Probe(Classifier):
-    """A classifier whose batches are features; its checkpoints hold the whole network."""
-
-    def logits(self, batch: Batch) -> Tensor:
-        dropped = F.dropout(batch.image, self.config["model"]["drop_rate"], self.training)
-        return self.network.head(dropped)
+from packsight.training.precision import Precision, autocast, weights_dtype
 
 
 class FeatureSet(Dataset[Batch]):
@@ -69,7 +58,7 @@ class FeatureData(L.LightningDataModule):
     def train_dataloader(self) -> DataLoader[Batch]:
         images = self.data.train_dataloader()
         views, rows = self.train.features.shape[:2]
-        sampler = ViewSampler(rows, self.data.cfg.seed, views)
+        sampler = ViewSampler(rows, self.data.seed, views)
         return DataLoader(
             self.train, images.batch_size, sampler=sampler, drop_last=images.drop_last
         )
@@ -80,20 +69,24 @@ class FeatureData(L.LightningDataModule):
 
 
 def keep_features(
-    network: Network, data: PackageDataModule, cfg: DictConfig, precision: Precision
+    network: Network,
+    data: PackageDataModule,
+    views: int,
+    precision: Precision,
+    memory_format: str,
+    device: torch.device,
 ) -> FeatureData:
-    """Features of `finetune.views` versions of each training image, and of validation images.
+    """Features of so many versions of each training image, and of validation images.
 
     View k is what epoch k of ordinary training shows, so that as many epochs as there are views
     train as if nothing were kept. The features are kept on disk too, for other runs.
     """
-    views = min(cfg.finetune.views, cfg.trainer.max_epochs)
     backbone = without_head(network)
-    file = data.cache.file.parent / f"features-{_key(backbone, data, cfg, views)}.safetensors"
+    key = _key(backbone, data, views, precision, memory_format)
+    file = data.cache.file.parent / f"features-{key}.safetensors"
     if not file.is_file():
-        device = choose_device(cfg.trainer.accelerator)
-        backbone.to(device).to(memory_format=memory_format(cfg.model))
-        sampler = SeededSampler(len(data.rows(Split.TRAIN)), cfg.seed)
+        backbone.to(device).to(memory_format=MEMORY_FORMATS[memory_format])
+        sampler = SeededSampler(len(data.rows(Split.TRAIN)), data.seed)
         order = []
         for epoch in range(views):
             sampler.set_epoch(epoch)
@@ -101,7 +94,8 @@ def keep_features(
         images = data.train_dataloader().dataset
         fold_batch_norm(backbone, images[order[0]].image[None].to(device))
         backbone.to(weights_dtype(precision))
-        look = partial(_features, backbone, cfg=cfg, precision=precision, device=device)
+        options = {"batch_size": data.batch_size, "precision": precision, "device": device}
+        look = partial(_features, backbone, **options)
         train = look(images, order)
         val = look(data.val_dataloader().dataset, range(len(data.rows(Split.VAL))))
         tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
@@ -123,7 +117,7 @@ def _features(
     backbone: nn.Module,
     dataset: Dataset[Batch],
     order: Sequence[int | tuple[int, int]],
-    cfg: DictConfig,
+    batch_size: int,
     precision: Precision,
     device: torch.device,
 ) -> Tensor:
@@ -137,13 +131,19 @@ def _features(
 
     parts = []
     with counted("features", len(order), "images") as advance:
-        for part in on_all_cores(work, order, cfg.data.batch_size, device):
+        for part in on_all_cores(work, order, batch_size, device):
             parts.append(part)
             advance(len(part))
     return torch.cat(parts)
 
 
-def _key(backbone: nn.Module, data: PackageDataModule, cfg: DictConfig, views: int) -> str:
+def _key(
+    backbone: nn.Module,
+    data: PackageDataModule,
+    views: int,
+    precision: Precision,
+    memory_format: str,
+) -> str:
     """A hash of all that the features depend on."""
     digest = hashlib.sha256()
     for name, tensor in backbone.state_dict().items():
@@ -155,12 +155,12 @@ def _key(backbone: nn.Module, data: PackageDataModule, cfg: DictConfig, views: i
         "train": data.rows(Split.TRAIN)["sha256"].tolist(),
         "val": data.rows(Split.VAL)["sha256"].tolist(),
         "size": list(data.image_size),
-        "transforms": OmegaConf.to_container(cfg.transforms, resolve=True),
-        "camera_dropout": cfg.perspective.camera_dropout,
+        "transform": repr(data.transform),
+        "camera_dropout": data.camera_dropout,
         "views": views,
-        "seed": cfg.seed,
-        "precision": cfg.precision.name,
-        "memory_format": cfg.model.memory_format,
+        "seed": data.seed,
+        "precision": precision,
+        "memory_format": memory_format,
     }
     digest.update(json.dumps(what, sort_keys=True).encode())
     return digest.hexdigest()[:16]

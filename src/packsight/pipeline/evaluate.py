@@ -1,0 +1,79 @@
+"""Trained runs on a split of prepared data."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig
+
+from packsight.system.console import console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.domain import Split
+    from packsight.runs.saved import Run
+
+
+def evaluate(cfg: DictConfig) -> list[Path]:
+    """Score a split with each run, and give verdicts where both cameras have one."""
+    from packsight.domain import Split
+    from packsight.evaluation.late_fusion import Fusion
+    from packsight.runs.saved import find_runs, results_folder
+
+    split, folders = Split(cfg.split), {}
+    with find_runs(cfg.run, cfg.member, int(cfg.max_unpacked_gb * 10**9)) as runs:
+        for run in runs:
+            data = data_of(run, cfg)
+            place = results_folder(run, "evaluations", cfg.run, cfg.output, cfg.outputs)
+            folder = place / f"{data.root.name}_{split}"
+            evaluate_run(run, data, [split], cfg.device, folder)
+            console.print(f"results: [cyan]{folder}[/]")
+            folders[run.name] = folder
+        from packsight.reporting.camera_fusion import write_verdicts
+
+        write_verdicts(runs, folders, Fusion(cfg.fusion))
+    return list(folders.values())
+
+
+def evaluate_run(
+    run: "Run", data: "PackageDataModule", splits: "list[Split]", device: str, folder: Path
+) -> dict[str, Any]:
+    """Score splits and write predictions.csv, metrics.json and figures/ to a folder."""
+    from packsight.evaluation.scoring import metrics_table, write_evaluation
+
+    metrics = write_evaluation(predictions_of(run, data, splits, device), folder)
+    for split in splits:
+        console.print(metrics_table(metrics[split], f"{run.title}, {split} split"))
+    return metrics
+
+
+def predictions_of(
+    run: "Run", data: "PackageDataModule", splits: "list[Split]", device_name: str
+) -> "dict[Split, pd.DataFrame]":
+    """Splits scored with a run's best weights, in the precision of its training."""
+    from packsight.evaluation.scoring import score_split
+    from packsight.training import precision as precisions
+
+    device = precisions.choose_device(device_name)
+    precision = precisions.resolve(run.config.precision.name, device)
+    network = run.load_for_scoring(device, precision)
+    numbers = partial(precisions.autocast, precision, device)
+    return {
+        split: score_split(network, data, split, device, run.mirrors, numbers) for split in splits
+    }
+
+
+def data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
+    """The data that a trained run is asked about: `data=`, or what it was trained on."""
+    from packsight.preparation.prepared import load_data
+    from packsight.system.files import sha256
+
+    source = cfg.data.path or Path(cfg.outputs, "data", run.config.data.name)
+    cache = Path(cfg.outputs, "cache")
+    root, _ = load_data(source, int(cfg.max_unpacked_gb * 10**9), cache)
+    # A fold is a part of the data that the run was trained on.
+    trained_on = sha256(root / "manifest.csv") == run.config.manifest
+    fold = run.config.data.fold if trained_on else None
+    return run.open_data(root, fold, cache, cfg.max_unpacked_gb)

@@ -1,0 +1,23 @@
+"""The runs of an experiment side by side."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from packsight.system.console import console
+
+
+def report(cfg: DictConfig) -> Path:
+    """Tables, their CSV files and report.html."""
+    from packsight.reporting.leaderboard import run_folders
+
+    experiment = Path(cfg.outputs, cfg.name)
+    run_folders(experiment)  # that there is one, before anything heavy is imported
+    from packsight.reporting.page import write_report
+    from packsight.reporting.sweep_end import pack_models, print_results
+
+    page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
+    if cfg.archive:
+        console.print(f"models: [cyan]{pack_models(experiment)}[/]")
+    console.print(f"report: [cyan]{page}[/]")
+    return page

@@ -1,0 +1,227 @@
+"""One run: a network trained, and scored on validation and test packages."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from packsight.errors import UserError
+from packsight.system.console import console
+
+if TYPE_CHECKING:
+    import torch
+
+    from packsight.data.datamodule import PackageDataModule
+    from packsight.models.network import Network
+    from packsight.runs.state import Attempt, Trained
+    from packsight.training.autotune import Candidate
+    from packsight.training.precision import Precision
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is known of a run before there are data."""
+
+    size: tuple[int, int]  # height and width of an image
+    device: "torch.device"
+    candidates: "list[Candidate]"  # precisions and layouts that the settings leave open
+    network: "Callable[[], Network]"  # builds it
+
+
+def train(cfg: DictConfig) -> "Trained":
+    """Fit a network, then score validation and test packages with the best checkpoint."""
+    plan = plan_run(cfg)
+    root = provide_data(cfg, plan)
+    precision = settle(cfg, plan, root)
+    folder, config = place_run(cfg)
+    from packsight.runs.state import Trained, is_done, recorded
+
+    if is_done(folder, config):
+        console.print(f"done already: [cyan]{folder}[/]", soft_wrap=True)
+        return Trained(folder, skipped=True)
+    network, data = assemble(cfg, plan, root, precision)
+    with recorded(folder, config, cfg.run.wait) as attempt:
+        if attempt.done:
+            return Trained(folder, skipped=True)
+        if attempt.checkpoint:
+            console.print(f"goes on: [cyan]{folder}[/]", soft_wrap=True)
+        loggers = fit_network(cfg, plan, network, data, precision, folder, config, attempt)
+        score_run(cfg, data, folder, config, loggers)
+    console.print(f"run: [cyan]{folder}[/]", soft_wrap=True)
+    return Trained(folder)
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain values, with nothing left to interpolate, without its parts."""
+    config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+    config.pop("parts", None)
+    return config
+
+
+def plan_run(cfg: DictConfig) -> Plan:
+    """Tell mistakes before data are made. Raises UserError for what cannot be trained here."""
+    if cfg.data.source is not None and not Path(cfg.data.source).exists():
+        raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
+    from packsight.models.network import check_backbone, input_size
+
+    check_backbone(cfg.model.backbone)
+    size = input_size(cfg.model.backbone, cfg.data.image_size, cfg.crop.image_size)
+    from packsight.data.on_device import check_on_device
+    from packsight.models.finetune import check_views
+    from packsight.training.autotune import candidates
+    from packsight.training.compilation import check_compile
+    from packsight.training.precision import choose_device
+
+    device = choose_device(cfg.trainer.accelerator)
+    among = candidates(cfg.precision.name, cfg.model.memory_format, device)
+    check_views(cfg.finetune.views, cfg.finetune.backbone_lr_scale)
+    check_on_device(cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views)
+    check_compile(cfg.model.compile, cfg.finetune.views)
+    if cfg.model.weights == "none" and cfg.finetune.frozen_share:
+        raise UserError(
+            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
+        )
+    return Plan(size, device, among, partial(instantiate, cfg.parts.network, size=size))
+
+
+def provide_data(cfg: DictConfig, plan: Plan) -> Path:
+    """The folder of the prepared data; they are prepared now if that was not done yet."""
+    from packsight.preparation.prepared import load_data
+    from packsight.system.files import sha256
+
+    request = instantiate(cfg.parts.request)
+    if not request.is_ready:
+        plan.network()  # a mistake there is told before data are made
+    root, _ = load_data(
+        request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
+    )
+    cfg.manifest = sha256(root / "manifest.csv")
+    return root
+
+
+def settle(cfg: DictConfig, plan: Plan, root: Path) -> "Precision":
+    """Put what `auto` stands for into the configuration, where it is stored and hashed."""
+    from packsight.data.on_device import pays
+    from packsight.preparation.manifest import read_manifest
+    from packsight.runs.auto_choices import choose, images_on_device
+    from packsight.training.autotune import Workload, measure
+
+    work = Workload(
+        backbone=cfg.model.backbone,
+        size=plan.size,
+        batch_size=cfg.data.batch_size,
+        optimizer=instantiate(cfg.optimizer),
+        backbone_lr_scale=cfg.finetune.backbone_lr_scale,
+        frozen_share=cfg.finetune.frozen_share,
+        paired=cfg.perspective.paired,
+        features=cfg.finetune.views > 0,
+    )
+    among, cache = plan.candidates, Path(cfg.outputs, "cache")
+    chosen, cfg.measured = choose(
+        resolved(cfg), among, lambda: measure(plan.network(), work, plan.device, among, cache)
+    )
+    cfg.precision.name = chosen.precision.value
+    cfg.model.memory_format = chosen.memory_format
+    seen = read_manifest(root)["perspective"].isin(list(cfg.perspective.cameras))
+    idle = cfg.data.num_workers == 0 and cfg.finetune.views == 0
+    cfg.data.on_device = images_on_device(
+        resolved(cfg), lambda: idle and pays(int(seen.sum()), plan.size, plan.device)
+    )
+    return chosen.precision
+
+
+def place_run(cfg: DictConfig) -> tuple[Path, dict[str, Any]]:
+    """The run's folder, and its configuration as it is stored there."""
+    from packsight.runs.folder import choose_folder
+
+    folder = choose_folder(resolved(cfg))
+    cfg.folder = str(folder)
+    return folder, resolved(cfg)
+
+
+def assemble(
+    cfg: DictConfig, plan: Plan, root: Path, precision: "Precision"
+) -> "tuple[Network, PackageDataModule]":
+    """The network as its training starts, and its images."""
+    import lightning as L
+
+    from packsight.training.cpu_kernels import suit_cpu
+    from packsight.training.precision import apply_matmul
+
+    apply_matmul(precision)
+    L.seed_everything(cfg.seed, workers=True, verbose=False)
+    network = plan.network()
+    if not cfg.finetune.views:
+        suit_cpu(network, precision, plan.device)
+    make_data = instantiate(cfg.parts.datamodule, _partial_=True)
+    return network, make_data(source=root, image_size=plan.size)
+
+
+def fit_network(
+    cfg: DictConfig,
+    plan: Plan,
+    network: "Network",
+    data: "PackageDataModule",
+    precision: "Precision",
+    folder: Path,
+    config: dict[str, Any],
+    attempt: "Attempt",
+) -> list[Any]:
+    """Train; returns the experiment loggers."""
+    import lightning as L
+
+    from packsight.models.weights import read_checkpoint
+    from packsight.training.fit import fit
+    from packsight.training.optim import fused
+    from packsight.training.probe import keep_features
+
+    classifier = instantiate(cfg.parts.classifier, _partial_=True)(
+        network=network,
+        optimizer=fused(instantiate(cfg.optimizer), precision),
+        belts=data.belts,
+        config=config,
+    )
+    shown: L.LightningDataModule = data
+    if cfg.finetune.views:
+        views = min(cfg.finetune.views, cfg.trainer.max_epochs)
+        layout = cfg.model.memory_format
+        shown = keep_features(network, data, views, precision, layout, plan.device)
+    # What a killed process had shown of an epoch that is trained again is to be forgotten.
+    resumed = read_checkpoint(attempt.checkpoint)["global_step"] if attempt.checkpoint else None
+    again = {} if resumed is None else {"purge_step": resumed}
+    board = "TensorBoardLogger" in cfg.logger._target_
+    loggers = [instantiate(cfg.logger, **again if board else {})]
+    fit(
+        classifier,
+        shown,
+        instantiate(cfg.trainer, _partial_=True),
+        [instantiate(callback) for callback in cfg.callbacks.values() if callback],
+        loggers,
+        precision,
+        folder,
+        cfg.model.compile,
+        attempt.checkpoint,
+    )
+    return loggers
+
+
+def score_run(
+    cfg: DictConfig,
+    data: "PackageDataModule",
+    folder: Path,
+    config: dict[str, Any],
+    loggers: list[Any],
+) -> None:
+    """Score validation and test packages with the best checkpoint, and show what came out."""
+    from packsight.domain import Split
+    from packsight.pipeline.evaluate import evaluate_run
+    from packsight.runs.saved import read_run
+    from packsight.training.tensorboard import log_results
+
+    run = read_run(folder)
+    metrics = evaluate_run(run, data, [Split.VAL, Split.TEST], cfg.trainer.accelerator, folder)
+    log_results(loggers[0], folder, config, metrics)
