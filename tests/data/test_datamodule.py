@@ -5,12 +5,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hydra.utils import instantiate
 
 from packsight.data.datamodule import PackageDataModule, SeededSampler
 from packsight.domain import Split
 from packsight.errors import UserError
 from packsight.imaging.decode import read_image
-from packsight.preparation.manifest import COLUMNS
+from packsight.preparation.manifest import COLUMNS, write_manifest
+from packsight.preparation.prepared import SUMMARY
+from packsight.preparation.splits import SplitSettings
+from packsight.system.files import write_json
 
 SIZE = (32, 48)
 PARTS = {Split.TRAIN: 12, Split.VAL: 4, Split.TEST: 4}
@@ -39,15 +43,20 @@ def prepared(tmp_path) -> tuple[Path, pd.DataFrame]:
                 "fold": package % 5,
             }
             rows.append(row)
-    return tmp_path, pd.DataFrame(rows)
+    write_json(tmp_path / SUMMARY, SplitSettings().values())
+    write_manifest(table := pd.DataFrame(rows), tmp_path)
+    return tmp_path, table
 
 
 @pytest.fixture
 def module(prepared, config):
+    """Assembled by a real configuration."""
+
     def build(*overrides: str) -> PackageDataModule:
-        root, manifest = prepared
-        cfg = config("train", "data.batch_size=4", *overrides)
-        return PackageDataModule(root, manifest, cfg, SIZE, root / "cache")
+        root, _ = prepared
+        cfg = config("train", "data.batch_size=4", "data.on_device=false", *overrides)
+        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        return make(source=root, image_size=SIZE, cache_folder=root / "cache")
 
     return build
 
@@ -134,11 +143,11 @@ def test_the_sampler_yields_every_row_once():
     assert rows != sorted(rows)
 
 
-def test_a_camera_without_images_in_a_split_is_refused(prepared, config):
+def test_a_camera_without_images_in_a_split_is_refused(prepared, module):
     root, manifest = prepared
     lacking = manifest[(manifest["perspective"] == "side") | (manifest["split"] != "test")]
-    cfg = config("train", "perspective=top")
-    data = PackageDataModule(root, lacking, cfg, SIZE, root / "cache")
+    write_manifest(lacking, root)
+    data = module("perspective=top")
     with pytest.raises(UserError, match="no top image in its test split"):
         data.eval_dataloader(Split.TEST)
 
@@ -153,10 +162,11 @@ def test_a_pair_has_top_left_and_side_right(module):
         assert (image[..., SIZE[1] :] == 10 * int(serial) + 5).all()
 
 
-def test_a_missing_image_of_a_pair_is_black(prepared, config):
+def test_a_missing_image_of_a_pair_is_black(prepared, module):
     root, manifest = prepared
     lacking = manifest[(manifest["perspective"] == "top") | (manifest["serial"] != f"{19:013d}")]
-    data = PackageDataModule(root, lacking, config("train", "perspective=pair"), SIZE, root / "c")
+    write_manifest(lacking, root)
+    data = module("perspective=pair")
     rows = data.rows(Split.TEST)
     assert dict(zip(rows["serial"], rows["cameras"], strict=True))[f"{19:013d}"] == "top"
     image = data.images(rows["path"])[-1]
@@ -182,11 +192,11 @@ def test_evaluation_sees_both_cameras_whatever_the_dropout(module):
     assert all((half > 0).all() for half in batch.image.chunk(2, dim=3))
 
 
-def test_a_package_with_one_image_keeps_it_whatever_the_dropout(prepared, config):
+def test_a_package_with_one_image_keeps_it_whatever_the_dropout(prepared, module):
     root, manifest = prepared
     lacking = manifest[(manifest["perspective"] == "top") | (manifest["serial"] != f"{3:013d}")]
-    cfg = config("train", "perspective=pair", "perspective.camera_dropout=0.5", "transforms=none")
-    data = PackageDataModule(root, lacking, cfg, SIZE, root / "cache")
+    write_manifest(lacking, root)
+    data = module("perspective=pair", "perspective.camera_dropout=0.5", "transforms=none")
     row = data.rows(Split.TRAIN)["serial"].tolist().index(f"{3:013d}")
     dataset = data.train_dataloader().dataset
     for seed in range(20):

@@ -6,15 +6,16 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from hydra.utils import instantiate
 
 from packsight.data.crops import crop_windows
 from packsight.domain import parse_boxes
 from packsight.imaging import belt as locate
 from packsight.imaging.belt import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
-from packsight.models.network import input_size
 from packsight.preparation.manifest import read_manifest
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import SUMMARY
+from packsight.preparation.splits import SplitSettings
 from packsight.system.files import read_json
 
 WHITE, GREEN, BROWN = (225, 225, 230), (40, 200, 140), (150, 110, 70)
@@ -151,14 +152,14 @@ def test_every_camera_has_a_model_of_its_own():
 
 def test_prepared_sample_packages_are_whole_in_what_a_model_sees(sample, tmp_path, config):
     """The masks are the renderer's own. What a side box cuts off, the margin restores."""
-    folder = prepare(sample, tmp_path / "data", config("prepare").data)
+    folder = prepare(sample, tmp_path / "data")
     table = read_manifest(folder)
     assert (table["crop_source"] == "auto").all()
     least = {"top": 0.99, "side": 0.97}
     for camera, rows in table.groupby("perspective"):
         cfg = config("train", f"perspective={camera}")
-        size = input_size(cfg)
-        windows = crop_windows(rows, cfg.crop, size)
+        size = tuple(cfg.crop.image_size)
+        windows = crop_windows(rows, instantiate(cfg.parts.datamodule.crop), size)
         for row, window in zip(rows.itertuples(), windows, strict=True):
             mask = cv2.imread(str(folder / str(row.mask)), cv2.IMREAD_GRAYSCALE) > 0
             [(xmin, ymin, xmax, ymax)] = parse_boxes(str(row.crop))
@@ -173,11 +174,11 @@ def test_prepared_sample_packages_are_whole_in_what_a_model_sees(sample, tmp_pat
 
 
 @pytest.mark.real
-def test_every_real_package_is_located_or_counted_as_not(tmp_path, config):
+def test_every_real_package_is_located_or_counted_as_not(tmp_path):
     archive = SHARED / "raw-data-png-sample.zip"
     if not archive.is_file():
         pytest.skip(f"{archive} is not there")
-    folder = prepare(archive, tmp_path / "data", config("prepare", "data.folds=2").data)
+    folder = prepare(archive, tmp_path / "data", SplitSettings(folds=2))
     table = read_manifest(folder)
     assert table.groupby("perspective").size().to_dict() == {"side": 8, "top": 8}
     assert set(table["crop_source"]) <= {"auto", "frame"}

@@ -2,10 +2,10 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.crops import crop_windows
 from packsight.errors import UserError
+from packsight.imaging.crop import Crop
 from packsight.imaging.window import Window, box_window, frame_window, upright_window
 
 FRAME = (540, 960)
@@ -19,8 +19,8 @@ def table(**changes: object) -> pd.DataFrame:
     return pd.DataFrame([row | changes])
 
 
-def crop(name: str, upright: tuple[str, ...] = ()) -> DictConfig:
-    return OmegaConf.create({"name": name, "margin": 0.1, "upright": list(upright)})
+def crop(name: str, upright: tuple[str, ...] = ()) -> Crop:
+    return Crop(name, 0.1, upright)
 
 
 def test_a_window_has_the_margin_and_the_shape_of_the_input():
@@ -118,5 +118,5 @@ def test_damage_boxes_never_crop():
 
 
 def test_an_unknown_crop_is_refused():
-    with pytest.raises(UserError, match="none, auto, boxes"):
+    with pytest.raises(UserError, match="auto, boxes, none"):
         crop_windows(table(), crop("tight"), (10, 10))

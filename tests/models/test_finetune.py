@@ -6,7 +6,7 @@ from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
-from packsight.models.network import Network, create_network
+from packsight.models.network import Network, build_network
 from packsight.models.pair_network import PairNetwork
 
 FAMILIES = [
@@ -17,8 +17,7 @@ FAMILIES = [
 
 @pytest.fixture
 def network() -> Network:
-    model = OmegaConf.create({"backbone": "mobilenetv2_035", "drop_rate": 0.0})
-    return create_network(model, (32, 32))
+    return build_network("mobilenetv2_035", (32, 32))
 
 
 def test_every_parameter_is_in_one_group_at_its_rate(network):
@@ -68,8 +67,7 @@ def test_a_share_of_zero_freezes_nothing(network):
 
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_a_share_of_every_family_can_be_kept(backbone):
-    model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.0})
-    network = create_network(model, (32, 32))
+    network = build_network(backbone, (32, 32))
     freeze_stages(network, 0.4)
     learning = sum(parameter.requires_grad for parameter in network.parameters())
     assert 2 < learning < len(list(network.parameters()))

@@ -2,11 +2,10 @@ import math
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from packsight.errors import UserError
-from packsight.models.network import Network, create_network, input_size, mirrors
+from packsight.models.network import Network, build_network, input_size, mirrors
 
 FAMILIES = [
     "resnet18",
@@ -20,7 +19,7 @@ FAMILIES = [
 
 def build(backbone: str, size: tuple[int, int] = (32, 32)) -> Network:
     torch.manual_seed(0)
-    return create_network(OmegaConf.create({"backbone": backbone, "drop_rate": 0.0}), size)
+    return build_network(backbone, size)
 
 
 @pytest.mark.parametrize("backbone", FAMILIES)
@@ -53,36 +52,30 @@ def test_normalisation_is_not_part_of_the_weights():
     assert not {"mean", "std"} & set(build("resnet18").state_dict())
 
 
-def test_an_unknown_backbone_is_refused_with_close_names(config):
+def test_an_unknown_backbone_is_refused_with_close_names():
     with pytest.raises(UserError, match="mobilenetv2_100"):
-        input_size(config("train", "model.backbone=mobilenet_v2", "crop=none"))
+        input_size("mobilenet_v2")
     with pytest.raises(UserError, match="mobilenetv2_100"):
         build("mobilenet_v2")
 
 
 @pytest.mark.parametrize(
-    ("overrides", "size"),
+    ("sizes", "size"),
     [
-        (["crop=none"], (224, 224)),
-        (["crop=auto", "perspective=side"], (288, 384)),
-        (["crop=auto", "perspective=top"], (288, 512)),
-        (["crop=auto", "data.image_size=96"], (96, 96)),
-        (["crop=none", "data.image_size=[96,160]"], (96, 160)),
+        ([None, None], (224, 224)),
+        ([None, [288, 384]], (288, 384)),
+        ([96, [288, 512]], (96, 96)),
+        ([[96, 160], None], (96, 160)),
     ],
 )
-def test_input_size_is_the_given_one_or_the_crops_or_the_backbones(config, overrides, size):
-    assert input_size(config("train", "model=resnet", *overrides)) == size
+def test_input_size_is_the_first_one_given_or_the_backbones(sizes, size):
+    assert input_size("resnet18", *sizes) == size
 
 
-def test_a_size_too_small_is_refused(config):
-    with pytest.raises(UserError, match="too small"):
-        input_size(config("train", "data.image_size=8"))
-
-
-def test_predictions_are_the_mean_over_mirror_images(config):
+def test_predictions_are_the_mean_over_mirror_images():
     network = build("resnet18").eval()
     images = torch.rand(3, 3, 32, 48)
-    views = mirrors(config("train", "perspective=top").transforms)
+    views = mirrors(horizontal=True, vertical=True)
     assert sorted(views) == [(), (2,), (3,), (3, 2)]
     expected = [torch.softmax(network(images.flip(axes)).double(), 1)[:, 1] for axes in views]
     assert torch.allclose(network.probability(images, views), torch.stack(expected).mean(0))
@@ -95,7 +88,7 @@ def test_an_image_that_is_its_own_mirror_image_keeps_its_probability():
     assert torch.equal(network.probability(images, [(), (3,)]), network.probability(images))
 
 
-def test_only_mirror_images_that_training_has_seen_are_averaged(config):
-    assert mirrors(config("train", "perspective=side").transforms) == [(), (3,)]
-    assert mirrors(config("train", "transforms=none").transforms) == [()]
-    assert mirrors(config("train", "recipe=full_frame").transforms) == [()]
+def test_only_mirror_images_that_training_has_seen_are_averaged():
+    assert mirrors(horizontal=True, vertical=False) == [(), (3,)]
+    assert mirrors(horizontal=False, vertical=True) == [(), (2,)]
+    assert mirrors(horizontal=False, vertical=False) == [()]

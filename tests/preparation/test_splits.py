@@ -1,10 +1,8 @@
-from types import SimpleNamespace
-
 import pandas as pd
 import pytest
 
 from packsight.errors import UserError
-from packsight.preparation.splits import assign_folds, assign_splits, fold_splits
+from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits, fold_splits
 
 FRACTIONS = {"train": 0.7, "val": 0.15, "test": 0.15}
 
@@ -145,8 +143,8 @@ def test_impossible_folds_are_refused_with_the_numbers(folds):
 
 def test_a_fold_is_the_test_set_and_packages_stay_whole():
     rows = manifest(packages(20, 20))
-    data = SimpleNamespace(fold=2, fractions=FRACTIONS, split_seed=0)
-    splits = fold_splits(rows, data)
+    settings = SplitSettings(FRACTIONS)
+    splits = fold_splits(rows, 2, settings)
     assert splits.eq("test").equals(rows["fold"].eq(2).astype(bool))
     assert (splits.groupby(rows["serial"]).nunique() == 1).all()
     assert splits[rows["perspective"] == "top"].value_counts().to_dict() == {
@@ -158,10 +156,7 @@ def test_a_fold_is_the_test_set_and_packages_stay_whole():
 
 def test_folds_test_every_package_once():
     rows = manifest(packages(20, 20))
-    tested = [
-        fold_splits(rows, SimpleNamespace(fold=fold, fractions=FRACTIONS, split_seed=0)).eq("test")
-        for fold in range(5)
-    ]
+    tested = [fold_splits(rows, fold, SplitSettings(FRACTIONS)).eq("test") for fold in range(5)]
     assert (sum(part.astype(int) for part in tested) == 1).all()
 
 
@@ -169,8 +164,8 @@ def test_folds_choose_by_different_packages():
     rows = manifest(packages(20, 20))
     chosen_by = []
     for fold in range(5):
-        data = SimpleNamespace(fold=fold, fractions=FRACTIONS, split_seed=0)
-        validation = rows[fold_splits(rows, data).eq("val")]
+        settings = SplitSettings(FRACTIONS)
+        validation = rows[fold_splits(rows, fold, settings).eq("val")]
         assert set(validation["fold"]) == {(fold + 1) % 5}
         chosen_by += validation["serial"].unique().tolist()
     assert len(set(chosen_by)) == len(chosen_by) == 30
@@ -179,19 +174,19 @@ def test_folds_choose_by_different_packages():
 def test_more_validation_than_a_fold_has_comes_from_those_after_it():
     rows = manifest(packages(20, 20))
     half = {"train": 0.4, "val": 0.4, "test": 0.2}
-    data = SimpleNamespace(fold=3, fractions=half, split_seed=0)
-    splits = fold_splits(rows, data)
+    settings = SplitSettings(half)
+    splits = fold_splits(rows, 3, settings)
     assert sorted(rows.loc[splits.eq("val"), "fold"].unique()) == [0, 4]
     assert sorted(rows.loc[splits.eq("train"), "fold"].unique()) == [1, 2]
 
 
 def test_the_source_test_part_is_in_no_split_of_a_fold():
     rows = manifest(packages(15, 15, test=5, brought="train"))
-    data = SimpleNamespace(fold=0, fractions=FRACTIONS, split_seed=0)
-    assert fold_splits(rows, data).eq("").equals(rows["fold"].isna())
+    settings = SplitSettings(FRACTIONS)
+    assert fold_splits(rows, 0, settings).eq("").equals(rows["fold"].isna())
 
 
 def test_an_unknown_fold_is_refused():
-    data = SimpleNamespace(fold=5, fractions=FRACTIONS, split_seed=0)
+    settings = SplitSettings(FRACTIONS)
     with pytest.raises(UserError, match=r"data\.fold=5.*0 … 4"):
-        fold_splits(manifest(packages(20, 20)), data)
+        fold_splits(manifest(packages(20, 20)), 5, settings)

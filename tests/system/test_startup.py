@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
+SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 HEAVY = {"torch", "timm", "lightning", "torchmetrics", "sklearn", "matplotlib", "captum"}
 RUN = """
 import runpy, sys

@@ -13,6 +13,7 @@ from packsight.errors import UserError
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer, Scorer, exact
 from packsight.explanation.baselines import Baseline, baseline_image, parse_baselines
+from packsight.explanation.integrated_gradients import IntegratedGradients
 from packsight.explanation.localisation import locate_damage
 from packsight.imaging.decode import UnusableImageError, read_rgb
 from packsight.system.console import counted
@@ -30,16 +31,17 @@ def check_explainer(explainer: Explainer) -> None:
 
 
 def attribute(
-    predictor: Predictor, images: Mapping[str, np.ndarray], explainer: Explainer
+    predictor: Predictor, images: Mapping[str, np.ndarray], explainer: Explainer | None = None
 ) -> np.ndarray:
     """What each pixel of a model's input adds to its score of damaged: float32 [H, W].
 
-    `images` are RGB uint8 frames [h, w, 3] by camera; the maps of a pair stand side by side.
+    `images` are RGB uint8 frames [h, w, 3] by camera; the maps of a pair stand side by side. By
+    Integrated Gradients, if no other method is given.
     """
     seen = {camera: predictor.look(frame, camera)[0] for camera, frame in images.items()}
     scorer = Scorer(predictor.network)
     with exact(scorer.device):
-        return _map(scorer, explainer, predictor.compose(seen))
+        return _map(scorer, explainer or IntegratedGradients(), predictor.compose(seen))
 
 
 def locate(

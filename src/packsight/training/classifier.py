@@ -22,7 +22,6 @@ from packsight.models.finetune import freeze_stages, keep_frozen, parameter_grou
 from packsight.models.network import MEMORY_FORMATS, Network
 from packsight.training.optim import warmup_cosine
 
-
 ADAMW = partial(AdamW, lr=0.0025, weight_decay=0.01)
 
 
