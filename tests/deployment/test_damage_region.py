@@ -1,7 +1,5 @@
 """Where the operator should look, in pixels of the original."""
 
-from types import SimpleNamespace
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -36,14 +34,14 @@ class Whole:
 
     def __init__(self, paired: bool) -> None:
         self.network = Bright()
-        self.config = SimpleNamespace(perspective=SimpleNamespace(paired=paired))
+        self.paired = paired
 
     def window(self, frame, camera):
         return frame_window(frame.shape[:2]), "none"
 
     def compose(self, images):
         black = np.zeros((*self.size, 3), np.uint8)
-        if not self.config.perspective.paired:
+        if not self.paired:
             return next(iter(images.values()))
         return np.hstack([images.get(camera, black) for camera in ("top", "side")])
 

@@ -2,8 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from packsight.deployment.prediction import name_images, predict_source, verdicts
-from packsight.errors import UserError
+from packsight.deployment.prediction import name_images, verdicts
 from packsight.evaluation.late_fusion import Fusion, LateFusion
 
 A, B = "0000000000017", "0000000000024"
@@ -52,10 +51,3 @@ def test_without_a_usable_image_there_is_no_verdict():
     rows = table((A, "top", np.nan, "the file is empty"))
     assert verdicts(rows, MEAN).empty
     assert list(verdicts(rows, MEAN).columns) == list(verdicts(table(), MEAN).columns)
-
-
-def test_an_unknown_fusion_is_told_before_anything_is_done(config, tmp_path):
-    required = ["run=r", f"source={tmp_path}", f"output={tmp_path / 'out'}"]
-    with pytest.raises(UserError, match="fusion=vote is unknown"):
-        predict_source([], config("predict", "fusion=vote", *required))
-    assert not (tmp_path / "out").exists()

@@ -6,17 +6,17 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
+from hydra.utils import instantiate
 
-from packsight.data.datamodule import PackageDataModule
+from packsight.configuration.stored import config_from
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
 from packsight.evaluation.scoring import score_split
 from packsight.imaging.belt import load_belts, pack_belts
 from packsight.imaging.decode import read_image
-from packsight.models.weights import initial_network
-from packsight.preparation.manifest import read_manifest
+from packsight.pipeline.train import resolved
 from packsight.preparation.prepare import prepare
+from packsight.preparation.splits import SplitSettings
 from packsight.runs.saved import Run
 
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=[48,64]"]
@@ -37,10 +37,7 @@ def prepared(tmp_path_factory) -> Path:
         file = source / label / camera / f"{number // 2:013d}_{camera}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(file), image)
-    settings = OmegaConf.create(
-        {"fractions": {"train": 0.6, "val": 0.2, "test": 0.2}, "folds": 2, "split_seed": 0,
-         "max_unpacked_gb": 1, "overwrite": False}
-    )  # fmt: skip
+    settings = SplitSettings({"train": 0.6, "val": 0.2, "test": 0.2}, folds=2)
     return prepare(source, tmp_path_factory.mktemp("data") / "belt", settings)
 
 
@@ -50,18 +47,19 @@ def trained(prepared, config, tmp_path):
 
     def build(*overrides: str):
         torch.manual_seed(0)
-        cfg = config("train", *SMALL, *overrides)
+        cfg = config("train", *SMALL, "data.on_device=false", *overrides)
         size = (48, 64)
-        data = PackageDataModule(prepared, read_manifest(prepared), cfg, size, tmp_path / "cache")
-        network = initial_network(cfg, size)
+        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        data = make(source=prepared, image_size=size, cache_folder=tmp_path / "cache")
+        network = instantiate(cfg.parts.network, size=size)
         belts = pack_belts(load_belts(prepared))
         checkpoint = {
             "state_dict": {f"network.{key}": value for key, value in network.state_dict().items()},
             "belts": {key: torch.from_numpy(value) for key, value in belts.items()},
         }
         torch.save(checkpoint, tmp_path / "best.ckpt")
-        run = Run(tmp_path, tmp_path / "best.ckpt", cfg, "run")
-        return Predictor(run, "cpu"), data, network
+        run = Run(tmp_path, tmp_path / "best.ckpt", config_from(resolved(cfg), "run"), "run")
+        return Predictor.from_run(run, "cpu"), data, network
 
     return build
 
@@ -91,7 +89,8 @@ def test_a_frame_without_a_package_or_a_known_camera_is_used_whole(trained):
 @pytest.mark.parametrize("perspective", ["side", "both", "pair"])
 def test_a_new_frame_is_scored_as_in_evaluation(trained, perspective):
     predictor, data, network = trained(f"perspective={perspective}")
-    expected = score_split(network, data, Split.TEST, torch.device("cpu"))
+    device, mirrors = torch.device("cpu"), predictor.mirrors
+    expected = score_split(network, data, Split.TEST, device, mirrors)
     inputs = []
     for path in expected["path"]:
         parts = {Path(part).stem.split("_")[1]: part for part in path.split(";")}
@@ -103,6 +102,16 @@ def test_a_new_frame_is_scored_as_in_evaluation(trained, perspective):
     found = predictor.probabilities(inputs)
     assert found == pytest.approx(expected["probability"].to_numpy(), abs=1e-5)
     assert len(set(found.round(6))) > 1
+
+
+def test_files_and_arrays_get_the_same_probability(trained):
+    predictor, data, _ = trained("perspective=side")
+    files = [data.root / path for path in data.table["path"]]
+    from_files = predictor.predict(files)
+    assert len(from_files) == len(files)
+    assert predictor.predict([read_image(file) for file in files]).tolist() == from_files.tolist()
+    evaluated = predictor.probabilities([data.cache[row] for row in data.table["sha256"]])
+    assert from_files == pytest.approx(evaluated, abs=1e-6)
 
 
 def test_a_missing_camera_of_a_pair_is_black(trained):

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hydra.utils import instantiate
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.errors import UserError
@@ -18,7 +19,7 @@ from packsight.explanation.baselines import (
     parse_baselines,
 )
 from packsight.explanation.regions import regions_of
-from packsight.preparation.manifest import COLUMNS
+from packsight.preparation.manifest import COLUMNS, write_manifest
 
 SIZE = (54, 96)
 BELT, PACKAGE = (60, 90, 120), (230, 230, 230)
@@ -48,15 +49,16 @@ def frames(tmp_path_factory) -> Path:
                    "split": split, "crop": f"{left} {top} {left + 90} {top + 60}",
                    "damage_boxes": damage if number % 2 else ""}  # fmt: skip
             rows.append(dict.fromkeys(COLUMNS, "") | row)
-    pd.DataFrame(rows).to_pickle(folder / "table.pkl")
+    write_manifest(pd.DataFrame(rows), folder)
     return folder
 
 
 @pytest.fixture
 def data(frames, config, tmp_path):
     def build(*overrides: str) -> PackageDataModule:
-        cfg = config("train", *overrides)
-        return PackageDataModule(frames, pd.read_pickle(frames / "table.pkl"), cfg, SIZE, tmp_path)
+        cfg = config("train", "data.on_device=false", *overrides)
+        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        return make(source=frames, image_size=SIZE, cache_folder=tmp_path)
 
     return build
 

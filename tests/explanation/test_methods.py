@@ -3,12 +3,11 @@
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
 from packsight.errors import UserError
 from packsight.explanation.attribution import Scorer, exact
 from packsight.explanation.methods import GradCam, GradientShap, Occlusion, SmoothGrad
-from packsight.models.network import create_network
+from packsight.models.network import build_network
 from packsight.models.pair_network import PairNetwork
 
 METHODS = {
@@ -58,7 +57,7 @@ def test_gradient_shap_draws_until_the_map_adds_up(linear, relu_network, images)
 
 def network(backbone: str, size=(64, 64)):
     torch.manual_seed(0)
-    return create_network(OmegaConf.create({"backbone": backbone, "drop_rate": 0.0}), size)
+    return build_network(backbone, size)
 
 
 @pytest.mark.parametrize("backbone", ["mobilenetv2_035", "resnet10t", "test_convnext"])

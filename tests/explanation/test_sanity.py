@@ -5,11 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import torch
-from omegaconf import OmegaConf
 
 from packsight.explanation.attribution import Attribution
 from packsight.explanation.sanity import sanity_checks, scrambled, shifted, similarity, verdicts
-from packsight.models.network import create_network
+from packsight.models.network import build_network
 from packsight.models.pair_network import PairNetwork
 
 SIZE = (64, 64)
@@ -17,9 +16,7 @@ SIZE = (64, 64)
 
 def network():
     torch.manual_seed(0)
-    return create_network(
-        OmegaConf.create({"backbone": "test_resnet", "drop_rate": 0.0}), SIZE
-    ).eval()
+    return build_network("test_resnet", SIZE).eval()
 
 
 class Edges:

@@ -1,13 +1,13 @@
 from pathlib import Path
 
 import pytest
-from omegaconf import OmegaConf
 
+from packsight.configuration.stored import write_values
 from packsight.errors import UserError
+from packsight.pipeline.train import resolved
 from packsight.runs.folder import (
     choose_folder,
     config_hash,
-    resolved,
     run_folder,
     same_run,
     variant,
@@ -18,20 +18,17 @@ from packsight.system.files import write_json
 @pytest.fixture
 def plain(config):
     def build(*overrides):
-        return OmegaConf.to_container(config("train", *overrides), resolve=True)
+        return resolved(config("train", *overrides))
 
     return build
 
 
-def test_the_folder_names_what_is_compared(config):
-    cfg = config(
-        "train", "name=exp", "model=resnet", "perspective=top", "precision=bf16", "seed=3",
-        "variant=''", "outputs=out",
-    )  # fmt: skip
+def test_the_folder_names_what_is_compared(plain):
+    common = ["name=exp", "model=resnet", "perspective=top", "precision=bf16", "outputs=out"]
     expected = Path("out/exp/sample/resnet18/top/bf16/split_seed3")
-    assert run_folder(cfg) == expected
-    cfg.data.fold, cfg.seed, cfg.variant = 0, 0, "ab12cd"
-    assert run_folder(cfg) == expected.parent / "fold0_seed0_ab12cd"
+    assert run_folder(plain(*common, "seed=3", "variant=''")) == expected
+    other = plain(*common, "data.fold=0", "seed=0", "variant=ab12cd")
+    assert run_folder(other) == expected.parent / "fold0_seed0_ab12cd"
 
 
 def test_defaults_and_named_choices_have_no_variant(plain):
@@ -63,54 +60,41 @@ def test_the_hash_is_of_what_determines_the_result(plain):
 
 
 @pytest.fixture
-def stands(config, tmp_path):
-    """A finished run in its folder; returns the configuration, its resolved form and the folder."""
-
-    def build(*overrides):
-        cfg = config("train", f"outputs={tmp_path}", "variant=''", *overrides)
-        folder = run_folder(cfg)
-        folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(cfg, folder / "config.yaml", resolve=True)
-        write_json(folder / "status.json", {"config_hash": config_hash(resolved(cfg))})
-        return folder
-
-    return build
+def asked(plain, tmp_path):
+    """What a run is asked for."""
+    return lambda *overrides: plain(f"outputs={tmp_path}", "variant=''", *overrides)
 
 
-def test_the_same_configuration_has_the_same_folder(stands, config, tmp_path):
-    folder = stands()
-    again = config("train", f"outputs={tmp_path}", "variant=''", "run.wait=false", "logger=none")
+def stand(config: dict, folder: Path) -> Path:
+    """Leave a finished run of this configuration."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_values(config, folder)
+    write_json(folder / "status.json", {"config_hash": config_hash(config)})
+    return folder
+
+
+def test_the_same_configuration_has_the_same_folder(asked):
+    folder = stand(asked(), run_folder(asked()))
+    again = asked("run.wait=false", "logger=none")
     assert choose_folder(again) == folder
-    assert same_run(folder, resolved(again))
+    assert same_run(folder, again)
 
 
-def test_another_configuration_under_the_same_name_is_told_and_refused(stands, config, tmp_path):
-    stands()
-    other = config("train", f"outputs={tmp_path}", "variant=''", "optimizer.lr=0.5")
+def test_another_configuration_under_the_same_name_is_told_and_refused(asked):
+    stand(asked(), run_folder(asked()))
     with pytest.raises(UserError, match=r"optimizer.lr 0.0025 there, 0.5 here.*run.on_conflict"):
-        choose_folder(other)
+        choose_folder(asked("optimizer.lr=0.5"))
 
 
-def test_new_stands_beside_and_is_found_again(stands, config, tmp_path):
-    folder = stands()
-    other = config(
-        "train", f"outputs={tmp_path}", "variant=''", "optimizer.lr=0.5", "run.on_conflict=new"
-    )
+def test_new_stands_beside_and_is_found_again(asked):
+    folder = stand(asked(), run_folder(asked()))
+    other = asked("optimizer.lr=0.5", "run.on_conflict=new")
     beside = choose_folder(other)
     assert beside == folder.with_name("split_seed0_2")
-    beside.mkdir()
-    OmegaConf.save(other, beside / "config.yaml", resolve=True)
-    write_json(beside / "status.json", {"config_hash": config_hash(resolved(other))})
+    stand(other, beside)
     assert choose_folder(other) == beside
 
 
-def test_overwrite_takes_the_folder_and_an_unknown_choice_is_refused(stands, config, tmp_path):
-    folder = stands()
-    other = config(
-        "train", f"outputs={tmp_path}", "variant=''", "seed=0", "optimizer.lr=0.5",
-        "run.on_conflict=overwrite",
-    )  # fmt: skip
-    assert choose_folder(other) == folder
-    other.run.on_conflict = "ask"
-    with pytest.raises(UserError, match="fail, new, overwrite"):
-        choose_folder(other)
+def test_overwrite_takes_the_folder(asked):
+    folder = stand(asked(), run_folder(asked()))
+    assert choose_folder(asked("optimizer.lr=0.5", "run.on_conflict=overwrite")) == folder

@@ -6,7 +6,7 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from packsight.data.datamodule import Batch
-from packsight.models.network import create_network, memory_format
+from packsight.models.network import build_network
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier, _of_each
@@ -27,13 +27,12 @@ def bright_or_dark(size: int) -> list[Batch]:
 def fit(config, tmp_path):
     def run(*overrides: str, epochs: int = 4, **options):
         torch.manual_seed(0)
-        cfg = config("train", "model.backbone=resnet10t", *overrides)
-        network = create_network(cfg.model, (32, 32))
-        optimizer, scheduler = instantiate(cfg.optimizer), instantiate(cfg.scheduler)
-        layout = memory_format(cfg.model)
-        classifier = Classifier(
-            network, optimizer, scheduler, cfg.finetune, layout, {"seed": 0}, {}
+        cfg = config("train", *overrides)
+        network = build_network("resnet10t", (32, 32))
+        classifier = instantiate(cfg.parts.classifier, _partial_=True)(
+            network=network, config={"seed": 0}
         )
+        assert isinstance(classifier, Classifier)
         before = {key: value.clone() for key, value in network.state_dict().items()}
         trainer = L.Trainer(
             max_epochs=epochs,

@@ -7,11 +7,10 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 import torch
-from omegaconf import OmegaConf
 from torch import nn
 
 from packsight.errors import UserError
-from packsight.models.network import Network, create_network
+from packsight.models.network import Network, build_network
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.system.files import read_json
 from packsight.training.compilation import MODES, Compiled, check_compile
@@ -43,8 +42,7 @@ def test_a_traced_run_leaves_the_weights_of_an_ordinary_network(
     # A run that is done has loaded its best.ckpt into a network that is not compiled.
     run = trained(script, tmp_path, sample, "model.compile=default")
     assert modes == ["default"]
-    model = OmegaConf.create({"backbone": "resnet10t", "drop_rate": 0.0})
-    names = list(create_network(model, (32, 32)).state_dict())
+    names = list(build_network("resnet10t", (32, 32)).state_dict())
     for name in ("best", "last"):
         checkpoint = read_checkpoint(run / "checkpoints" / f"{name}.ckpt")
         assert list(network_state(checkpoint)) == names
@@ -92,19 +90,19 @@ def test_a_compiled_run_can_be_used_as_an_ordinary_one(script, tmp_path, sample)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_modes_are_those_that_torch_knows(config, mode, monkeypatch):
+def test_modes_are_those_that_torch_knows(mode, monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}")
-    check_compile(config("train", f"model.compile={mode}"), CPU)
+    check_compile(mode, views=0)
     torch.compile(nn.Linear(1, 1), mode=mode)  # raises for a mode of no meaning
 
 
-def test_what_cannot_be_compiled_is_told_before_a_training(config, monkeypatch):
+def test_what_cannot_be_compiled_is_told_before_a_training(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda _: None)
-    check_compile(config("train"), CPU)
+    check_compile(None, views=0)
     with pytest.raises(UserError, match=r"compile=fast is unknown.*reduce-overhead"):
-        check_compile(config("train", "model.compile=fast"), CPU)
+        check_compile("fast", views=0)
     with pytest.raises(UserError, match="head alone"):
-        check_compile(config("train", "model.compile=default", "finetune=probe"), CPU)
+        check_compile("default", views=4)
     monkeypatch.setenv("CXX", "no-such-c++")
     with pytest.raises(UserError, match=r"no-such-c\+\+ is not there"):
-        check_compile(config("train", "model.compile=default"), CPU)
+        check_compile("default", views=0)

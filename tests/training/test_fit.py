@@ -6,29 +6,19 @@ import torch
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.on_device import DeviceDataset
-from packsight.models.weights import initial_network
-from packsight.preparation.manifest import read_manifest
-from packsight.training.fit import fit
-from packsight.training.precision import Precision
 
-SIZE = (32, 48)
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=[32,48]", "data.batch_size=4", "trainer=cpu", "trainer.max_epochs=3",
          "callbacks.progress=null", "logger=none", "optimizer.lr=0.0001"]  # fmt: skip
 
 
 @pytest.fixture
-def trained(prepared, config, tmp_path):
+def trained(fitted, tmp_path):
     """A training's history, and its data."""
 
     def run(*overrides: str) -> tuple[pd.DataFrame, PackageDataModule]:
-        cfg = config("train", *SMALL, *overrides)
         folder = tmp_path / "-".join(overrides)
-        cfg.folder = str(folder)
-        torch.manual_seed(0)
-        network = initial_network(cfg, SIZE)
-        data = PackageDataModule(prepared, read_manifest(prepared), cfg, SIZE, tmp_path / "cache")
-        fit(network, data, {}, cfg, Precision.FP32, folder)
+        _, data = fitted(folder, *SMALL, *overrides)
         return pd.read_csv(folder / "history.csv"), data
 
     return run

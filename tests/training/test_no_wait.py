@@ -9,14 +9,13 @@ from contextlib import suppress
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torchmetrics import MeanMetric
 
 from packsight.data.datamodule import Batch
-from packsight.models.network import create_network
+from packsight.models.network import build_network
 from packsight.training.classifier import Classifier
 from packsight.training.optim import fused
 from packsight.training.precision import Precision
@@ -61,12 +60,9 @@ def imagined(monkeypatch):
 def step(config, imagined, monkeypatch):
     """A classifier on the GPU, a batch, and an optimiser with gradients to use."""
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_: module)  # needs values
-    cfg = config("train", "model.backbone=resnet10t", "finetune=full")
-    optimizer = fused(instantiate(cfg.optimizer), Precision.FP32)
-    model = OmegaConf.create({"backbone": "resnet10t", "drop_rate": 0.1})
-    network = create_network(model, (32, 32))
-    parts = (optimizer, None, cfg.finetune, torch.channels_last, {"seed": 0}, {})
-    classifier = Classifier(network, *parts).train()
+    optimizer = fused(instantiate(config("train").optimizer), Precision.FP32)
+    network = build_network("resnet10t", (32, 32), drop_rate=0.1)
+    classifier = Classifier(network, optimizer, frozen_share=0.0).train()
     images = torch.zeros(6, 3, 32, 32, dtype=torch.uint8)
     batch = Batch(images, torch.zeros(6, dtype=torch.int64))
     for parameter in network.parameters():

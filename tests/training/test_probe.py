@@ -2,18 +2,13 @@
 
 import pytest
 import torch
-from omegaconf import OmegaConf
 
-from packsight.data.datamodule import PackageDataModule
 from packsight.errors import UserError
-from packsight.models.finetune import keeps_features
-from packsight.models.network import create_network, without_head
+from packsight.models.finetune import check_views
+from packsight.models.network import Network, build_network, without_head
 from packsight.models.pair_network import PairNetwork
-from packsight.models.weights import initial_network, network_state, read_checkpoint
-from packsight.preparation.manifest import read_manifest
+from packsight.models.weights import network_state, read_checkpoint
 from packsight.training import probe
-from packsight.training.fit import fit
-from packsight.training.precision import Precision
 
 SIZE = (32, 32)
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=32", "crop=none",
@@ -22,19 +17,18 @@ SMALL = ["model.backbone=resnet10t", "model.weights=none", "data.image_size=32",
 
 
 @pytest.fixture
-def trained(prepared, config, tmp_path):
-    """The network's state after a probe, and the data it was made with."""
+def trained(fitted, tmp_path):
+    """The network's state before and after a probe."""
 
     def run(*overrides: str) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
-        cfg = config("train", *SMALL, f"outputs={tmp_path}", *overrides)
-        cfg.folder = str(tmp_path / f"run{cfg.finetune.views}")
-        torch.manual_seed(0)
-        network = initial_network(cfg, SIZE)
-        before = {key: value.clone() for key, value in network.state_dict().items()}
-        data = PackageDataModule(prepared, read_manifest(prepared), cfg, SIZE, tmp_path / "cache")
-        fit(network, data, {}, cfg, Precision.FP32, tmp_path / f"run{cfg.finetune.views}")
-        checkpoint = read_checkpoint(tmp_path / f"run{cfg.finetune.views}/checkpoints/best.ckpt")
-        return before, network_state(checkpoint)
+        folder = tmp_path / "-".join(overrides)
+        before: dict[str, torch.Tensor] = {}
+
+        def look(network: Network) -> None:
+            before.update({key: value.clone() for key, value in network.state_dict().items()})
+
+        fitted(folder, *SMALL, *overrides, before=look)
+        return before, network_state(read_checkpoint(folder / "checkpoints/best.ckpt"))
 
     return run
 
@@ -72,26 +66,26 @@ def test_epochs_take_turns_with_the_views():
 
 @pytest.mark.parametrize("backbone", ["mobilenetv2_035", "convnext_atto", "vit_tiny_patch16_224"])
 def test_without_its_head_a_network_gives_what_its_head_gets(backbone):
-    model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.5})
-    network = create_network(model, SIZE).eval()
+    network = build_network(backbone, SIZE, drop_rate=0.5).eval()
     images = torch.randint(256, (2, 3, *SIZE), dtype=torch.uint8)
     with torch.inference_mode():
         features = without_head(network)(images)
         assert features.ndim == 2
-        assert torch.allclose(network.head(features), network(images), atol=1e-5)
+        assert torch.allclose(network.classify(features), network(images), atol=1e-5)
+        network.train()  # then half of the features are dropped
+        assert not torch.allclose(network.classify(features), network.head(features))
     assert isinstance(network.head, torch.nn.Linear)
 
 
 def test_without_its_head_a_pair_gives_the_features_of_both():
-    model = OmegaConf.create({"backbone": "resnet10t", "drop_rate": 0.0})
-    pair = PairNetwork(create_network(model, SIZE), SIZE, shared=False).eval()
+    pair = PairNetwork(build_network("resnet10t", SIZE), SIZE, shared=False).eval()
     images = torch.randint(256, (2, 3, 32, 64), dtype=torch.uint8)
     with torch.inference_mode():
         assert torch.allclose(pair.head(without_head(pair)(images)), pair(images), atol=1e-5)
 
 
-def test_features_of_a_backbone_that_learns_cannot_be_kept(config):
-    assert keeps_features(config("train", "finetune=probe").finetune)
-    assert not keeps_features(config("train", "finetune=probe", "finetune.views=0").finetune)
+def test_features_of_a_backbone_that_learns_cannot_be_kept():
+    check_views(4, 0.0)
+    check_views(0, 0.2)
     with pytest.raises(UserError, match=r"views=4.*backbone_lr_scale=0\.2.*finetune=probe"):
-        keeps_features(config("train", "finetune=full", "finetune.views=4").finetune)
+        check_views(4, 0.2)
