@@ -3,11 +3,9 @@
 import pandas as pd
 from omegaconf import DictConfig
 
-from packsight.domain import parse_boxes, parse_upright
+from packsight.domain import CropSource, parse_boxes, parse_upright
 from packsight.errors import UserError
 from packsight.imaging.window import Window, frame_window, package_window
-
-SOURCES = ("none", "auto", "boxes")
 
 
 def crop_windows(table: pd.DataFrame, crop: DictConfig, size: tuple[int, int]) -> list[Window]:
@@ -16,8 +14,8 @@ def crop_windows(table: pd.DataFrame, crop: DictConfig, size: tuple[int, int]) -
     Raises UserError for an unknown `crop.name`, and if boxes are asked for that some rows lack: a
     box that only one label has would tell the model the answer.
     """
-    if crop.name not in SOURCES:
-        raise UserError(f"crop.name={crop.name} is unknown; use one of {', '.join(SOURCES)}.")
+    if crop.name not in list(CropSource):
+        raise UserError(f"crop.name={crop.name} is unknown; use one of {', '.join(CropSource)}.")
     column = "crop" if crop.name == "auto" else "package_box"
     if crop.name != "none" and (table[column] == "").any():
         lacking = table["label"][table[column] == ""].value_counts().to_dict()
