@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
-ORDER = ["errors", "domain", "system", "sample", "imaging", "preparation", "data", "models",
-         "evaluation", "training", "explanation", "runs", "reporting", "deployment", "pipeline",
-         "benchmark", "jobs", "cli"]  # fmt: skip
+ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation", "data",
+         "models", "evaluation", "training", "explanation", "runs", "reporting", "deployment",
+         "pipeline", "benchmark", "jobs", "cli"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:

@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
+from packsight.configuration.choices import CONFIGS
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
@@ -21,22 +22,15 @@ from packsight.system.malloc import keep_freed_memory
 from packsight.system.startup import start_quickly
 
 HELP = ("--help", "-h")
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # Plugins register a schema under the name that our own file has; Hydra would have either renamed.
 warnings.filterwarnings("ignore", message="(?s).*validated against ConfigStore schema")
-# Keys of a stage that share their name with a config group, and where their value stands.
-VALUES = {
-    ("evaluate", "data"): "data.path",
-    ("explain", "data"): "data.path",
-    ("predict", "perspective"): "perspective.name",
-}
 
 
-def slug(source: str | None, fallback: str) -> str:
+def slug(source: object, fallback: str) -> str:
     """A folder name from a path: `photos/Line 7.zip` gives `line-7`; no path gives `fallback`."""
     if source is None:
         return fallback
-    letters = (letter if letter.isalnum() else "-" for letter in Path(source).stem.lower())
+    letters = (letter if letter.isalnum() else "-" for letter in Path(str(source)).stem.lower())
     return "-".join(part for part in "".join(letters).split("-") if part) or fallback
 
 
@@ -73,15 +67,17 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
             start_quickly()
-            sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
-            overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
-            if len(overrides) < len(sys.argv) - 1:
-                print(help_text(stage, [o for o in overrides if not o.startswith("-")]))
-                return
             keep_freed_memory()
-            task = Task(main)
+            task = Task(main, stage)
             interrupted = False
             try:
+                if not {*HELP}.issuperset(sys.argv[1:]):
+                    from packsight.configuration.arguments import arranged
+
+                    sys.argv[1:] = arranged(sys.argv[1:], stage)
+                if not {*HELP}.isdisjoint(sys.argv):
+                    print(help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")]))
+                    return
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
                 task.finish_put_off()
             except MISTAKES as mistake:  # in the configuration itself
@@ -125,15 +121,6 @@ def help_text(stage: str, overrides: list[str]) -> str:
         OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     )
     return template.safe_substitute(APP_CONFIG_GROUPS="\n".join(choices), CONFIG=values)
-
-
-def spell_out(argument: str, stage: str) -> str:
-    """`data=<path>` as `data.path=<path>`, where a stage takes a value and not a choice there.
-
-    Hydra would look for the value among the choices of the config group of that name.
-    """
-    key, equals, value = argument.partition("=")
-    return f"{VALUES[stage, key]}={value}" if equals and (stage, key) in VALUES else argument
 
 
 def name_variant(cfg: DictConfig) -> None:

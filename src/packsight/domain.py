@@ -1,4 +1,4 @@
-"""Labels, cameras, splits and boxes: the words that every room shares."""
+"""Labels, cameras, splits, boxes, and the choices that have a name: words that all rooms share."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -18,6 +18,49 @@ class Split(StrEnum):
     TRAIN = "train"
     VAL = "val"
     TEST = "test"
+
+
+class Precision(StrEnum):
+    """The number formats of training and prediction."""
+
+    FP32 = "fp32"
+    TF32 = "tf32"
+    BF16 = "bf16"
+    FP16 = "fp16"
+    BF16_TRUE = "bf16_true"
+
+
+class CropSource(StrEnum):
+    """What decides the part of a frame that a model sees."""
+
+    AUTO = "auto"  # the package, located
+    BOXES = "boxes"  # the annotation's package_box
+    NONE = "none"  # the whole frame
+
+
+class Conflict(StrEnum):
+    """What to do where another configuration's run stands under the same name."""
+
+    FAIL = "fail"
+    NEW = "new"  # stand beside it, numbered
+    OVERWRITE = "overwrite"
+
+
+class Fusion(StrEnum):
+    """How a verdict weighs the two cameras."""
+
+    MEAN = "mean"
+    MAX = "max"
+    LOGISTIC = "logistic"
+
+
+class Baseline(StrEnum):
+    """The image without information that another one is compared with."""
+
+    BLACK = "black"
+    MEAN = "mean"  # the image's own mean colour everywhere
+    BLUR = "blur"  # the image without its details
+    EMPTY_BELT = "empty_belt"  # what the camera sees where no package lies
 
 
 def parse_boxes(text: str) -> list[Box]:

@@ -1,6 +1,7 @@
 """A script's main function as one job, alone or of a sweep, in whatever process it runs."""
 
 import os
+import re
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
 
+from packsight.configuration.nearest import without_hint
 from packsight.errors import UserError
 from packsight.runs.journal import Ending, Journal, Outcome, traced
 from packsight.runs.search import is_search, print_best, resume_search
@@ -55,8 +57,9 @@ class Task:
     more than a sentence.
     """
 
-    def __init__(self, main: Callable[[DictConfig], Any]) -> None:
+    def __init__(self, main: Callable[[DictConfig], Any], stage: str) -> None:
         self.main = main
+        self.stage = stage
         self.folder = Path.cwd()
         self.sweep = uuid.uuid4().hex
         self.mistakes: list[Exception] = []
@@ -66,21 +69,19 @@ class Task:
         hydra_config = HydraConfig.get()
         if hydra_config.mode != RunMode.MULTIRUN:
             try:
-                self.main(cfg)
+                self.main(self._checked(cfg))
             except MISTAKES as mistake:
                 self.mistakes.append(mistake)
             return None
         os.chdir(self.folder)  # relative paths mean the same on every machine
         if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
             take_gpu(hydra_config.job.num)
-        overrides = list(hydra_config.overrides.task)
+        # A + is a matter between packsight and Hydra.
+        overrides = [override.lstrip("+") for override in hydra_config.overrides.task]
         console.rule(escape(" ".join(overrides)))
-        started = Outcome(hydra_config.job.num, overrides, f"{cfg.outputs}/{cfg.get('name', '')}")
+        started = Outcome(hydra_config.job.num, overrides, str(_experiment(cfg)))
         # Elsewhere than in this process, or in a search, a job has to wait where it stands.
-        patient = not _is_plain(hydra_config)
-        if "run" in cfg and not patient:
-            cfg.run.wait = False
-        outcome, objective = self._run(cfg, started)
+        outcome, objective = self._run(cfg, started, False if _is_plain(hydra_config) else None)
         if outcome.ending == Ending.BUSY:
             self.put_off.append((cfg, started))
         return objective
@@ -88,14 +89,27 @@ class Task:
     def finish_put_off(self) -> None:
         for cfg, started in self.put_off:
             console.rule(escape(" ".join(started.overrides)))
-            cfg.run.wait = True
-            self._run(cfg, started)
+            self._run(cfg, started, True)
 
-    def _run(self, cfg: DictConfig, started: Outcome) -> tuple[Outcome, float | None]:
-        """The job's outcome, written to the sweep's journal, and what a search wants to know."""
-        result, outcome = None, started
+    def _checked(self, cfg: DictConfig) -> DictConfig:
+        from packsight.configuration.check import checked  # pydantic, of no use to --help
+
+        return checked(cfg, self.stage)
+
+    def _run(
+        self, cfg: DictConfig, started: Outcome, wait: bool | None
+    ) -> tuple[Outcome, float | None]:
+        """The job's outcome, written to the sweep's journal, and what a search wants to know.
+
+        `wait` replaces `run.wait` where it is not None.
+        """
+        objective, outcome = None, started
         try:
+            cfg = self._checked(cfg)
+            if self.stage == "train" and wait is not None:
+                cfg.run.wait = wait
             result = self.main(cfg)
+            objective = None if result is None else result.objective(cfg.monitor)
             if getattr(result, "skipped", False):
                 outcome = replace(started, ending=Ending.SKIPPED)
         except BusyError as busy:
@@ -108,7 +122,7 @@ class Task:
             errors.print(f"[bold red]failed:[/] {escape(told)}")
             outcome = replace(started, ending=Ending.FAILED, error=told, traceback=traced(error))
         Journal(cfg.outputs, self.sweep).write(outcome)
-        return outcome, None if result is None else result.objective(cfg.monitor)
+        return outcome, objective
 
 
 def take_gpu(job: int) -> None:
@@ -121,6 +135,15 @@ def take_gpu(job: int) -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus[job % len(gpus)]
 
 
+def _experiment(cfg: DictConfig) -> Path:
+    """The folder of a job's name; of one like it, where the name is wrong."""
+    try:
+        name = str(cfg.get("name", ""))
+    except OmegaConfBaseException:  # it refers to what is not there
+        name = ""
+    return Path(str(cfg.outputs), re.sub(r"[/\\]", "-", name).lstrip(".") or "runs")
+
+
 def _is_plain(hydra_config: Any) -> bool:
     """Whether a sweep's jobs run one after the other in its own process."""
     return bool(
@@ -130,6 +153,6 @@ def _is_plain(hydra_config: Any) -> bool:
 
 
 def sentence(error: Exception) -> str:
-    """An exception's message in one line, without Hydra's list of search paths."""
+    """An exception's message in one line, without Hydra's list of search paths and its hints."""
     message, *_ = str(error).split("Config search path:")
-    return " ".join(message.split())
+    return " ".join(without_hint(message).split())

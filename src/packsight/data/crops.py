@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from packsight.domain import parse_boxes, parse_upright
+from packsight.domain import CropSource, parse_boxes, parse_upright
 from packsight.errors import UserError
-from packsight.imaging.crop import Crop, CropSource
+from packsight.imaging.crop import Crop
 from packsight.imaging.window import Window
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 import torch
 
 from packsight.deployment.predictor import Predictor
-from packsight.domain import Perspective, format_boxes
+from packsight.domain import Baseline, Perspective, format_boxes
 from packsight.errors import UserError
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer, Scorer, exact
-from packsight.explanation.baselines import Baseline, baseline_image, parse_baselines
+from packsight.explanation.baselines import baseline_image, parse_baselines
 from packsight.explanation.integrated_gradients import IntegratedGradients
 from packsight.explanation.localisation import locate_damage
 from packsight.imaging.decode import UnusableImageError, read_rgb

@@ -13,9 +13,9 @@ from packsight.deployment.damage_region import check_explainer, locate
 from packsight.deployment.frame_scores import score, words
 from packsight.deployment.predictor import Predictor
 from packsight.deployment.selection import best_pair, best_runs
-from packsight.domain import Perspective
+from packsight.domain import Fusion, Perspective
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import Fusion, LateFusion
+from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.explanation.attribution import Explainer
 from packsight.preparation.layout import IMAGE_SUFFIXES, source_files

@@ -6,15 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from packsight.domain import Perspective
+from packsight.domain import CropSource, Perspective, Precision
 from packsight.imaging.belt import BeltModel
-from packsight.imaging.crop import Crop, CropSource
+from packsight.imaging.crop import Crop
 from packsight.imaging.decode import read_rgb
 from packsight.imaging.window import Window
 from packsight.models.network import Axes, Network
 from packsight.runs.saved import Run
 from packsight.training import precision as precisions
-from packsight.training.precision import Precision
 
 
 class Predictor:

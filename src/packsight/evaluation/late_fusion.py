@@ -1,23 +1,17 @@
 """Late fusion: the probabilities of the two cameras' models as one."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from packsight.domain import Fusion
 from packsight.errors import UserError
 
 # Keeps the logits within ±9.2, so that one overconfident camera cannot drown the other.
 CLIP = 1e-4
-
-
-class Fusion(StrEnum):
-    MEAN = "mean"
-    MAX = "max"
-    LOGISTIC = "logistic"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """What an image is compared with: the same place without the information that counts."""
 
 from collections.abc import Sequence
-from enum import StrEnum
 
 import cv2
 import numpy as np
@@ -12,7 +11,7 @@ from torchvision.transforms.v2.functional import gaussian_blur
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.pairing import JOIN
-from packsight.domain import Split
+from packsight.domain import Baseline, Split
 from packsight.errors import UserError
 from packsight.explanation.regions import package_mask
 from packsight.imaging.decode import read_image
@@ -23,15 +22,6 @@ WORK = (270, 480)  # height and width at which the empty belt is made
 FRAMES = 48  # of the training part, at most, that the empty belt is the median of
 FEWEST = 8  # frames from which a belt can be told from what lies on it
 BESIDE = 0.06  # of the frame's width around a package: its shadow, which is no belt either
-
-
-class Baseline(StrEnum):
-    """The image without information that another one is compared with."""
-
-    BLACK = "black"
-    MEAN = "mean"  # the image's own mean colour everywhere
-    BLUR = "blur"  # the image without its details
-    EMPTY_BELT = "empty_belt"  # what the camera sees where no package lies
 
 
 def parse_baselines(names: Sequence[str]) -> list[Baseline]:

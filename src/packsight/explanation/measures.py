@@ -8,10 +8,10 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from packsight.domain import LABELS
+from packsight.domain import LABELS, Baseline
 from packsight.evaluation.cross_validation import RESAMPLES
 from packsight.explanation.attribution import Scorer
-from packsight.explanation.baselines import Baseline, baseline_image
+from packsight.explanation.baselines import baseline_image
 from packsight.explanation.regions import Regions
 from packsight.explanation.selection import Outcome
 

@@ -2,18 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from packsight.domain import Box, Upright
+from packsight.domain import Box, CropSource, Upright
 from packsight.imaging.window import Window, box_window, frame_window, upright_window
-
-
-class CropSource(StrEnum):
-    """What tells where the package is."""
-
-    AUTO = "auto"  # the belt's model
-    BOXES = "boxes"  # the annotated package_box of every image
-    NONE = "none"  # nothing: the whole frame
 
 
 @dataclass(frozen=True)

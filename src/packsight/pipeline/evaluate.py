@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 def evaluate(cfg: DictConfig) -> list[Path]:
     """Score a split with each run, and give verdicts where both cameras have one."""
-    from packsight.domain import Split
-    from packsight.evaluation.late_fusion import Fusion
+    from packsight.domain import Fusion, Split
     from packsight.runs.saved import find_runs, results_folder
 
     split, folders = Split(cfg.split), {}

@@ -13,7 +13,7 @@ def predict(cfg: DictConfig) -> Path:
         from hydra.utils import instantiate
 
         from packsight.deployment.prediction import predict_source
-        from packsight.evaluation.late_fusion import Fusion
+        from packsight.domain import Fusion
 
         return predict_source(
             runs,

@@ -144,14 +144,14 @@ def settings(config: TrainConfig, folder: Path) -> dict[str, Any]:
     return {
         "backbone": config.model.backbone,
         "perspective": config.perspective.name,
-        "precision": config.precision.name,
+        "precision": str(config.precision.name),
         "data": config.data.name,
         "fold": config.data.fold,
         "seed": config.seed,
         "variant": variant.group(1) if variant else "",
         # Of a weights file its name; a checkpoint's, best.ckpt, would say nothing of its run.
         "weights": Path(weights).name if Path(weights).suffix not in ("", ".ckpt") else weights,
-        "crop": config.crop.name,
+        "crop": str(config.crop.name),
         "recipe": config.recipe or "",
     }
 

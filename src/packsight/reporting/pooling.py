@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from packsight.domain import Split
+from packsight.domain import Fusion, Split
 from packsight.errors import UserError
 from packsight.evaluation.calibration import calibrate, crossfit
 from packsight.evaluation.cross_validation import intervals, pool
-from packsight.evaluation.late_fusion import Fusion
 from packsight.evaluation.metrics import classification_metrics
 from packsight.evaluation.verdicts import by_package, fuse_folds
 from packsight.reporting.leaderboard import text

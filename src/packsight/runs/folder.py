@@ -3,11 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from packsight.configuration.stored import read_values
+from packsight.domain import Conflict
 from packsight.errors import UserError
 
 # What has a place of its own in the folder's name, or cannot change the result.
@@ -16,14 +16,6 @@ NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspe
 INERT = ("outputs", "folder", "variant", "measured", "logger", "run", "data.source",
          "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 SHOWN = 5  # differences between two configurations that a message names
-
-
-class Conflict(StrEnum):
-    """What to do where another configuration's run stands under the same name."""
-
-    FAIL = "fail"
-    NEW = "new"  # stand beside it, numbered
-    OVERWRITE = "overwrite"
 
 
 def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

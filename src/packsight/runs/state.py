@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from rich.markup import escape
 
+from packsight.configuration.stored import write_values
 from packsight.errors import UserError
 from packsight.models.weights import read_checkpoint
 from packsight.runs.folder import config_hash, same_run
 from packsight.system.console import errors
-from packsight.system.files import read_json, replacing, write_json
+from packsight.system.files import read_json, write_json
 from packsight.system.lock import locked
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "opencv-python-headless", "numpy",
@@ -134,8 +134,7 @@ def _prepared_folder(folder: Path, config: dict[str, Any]) -> Path | None:
     folder.mkdir(parents=True, exist_ok=True)
     for leftover in folder.rglob(".[0-9]*"):  # of a killed process: see files.replacing
         leftover.unlink()
-    with replacing(folder / "config.yaml") as temporary:
-        OmegaConf.save(OmegaConf.create(config), temporary)
+    write_values(config, folder)
     write_json(folder / "environment.json", environment())
     return checkpoint
 

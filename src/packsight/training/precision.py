@@ -1,21 +1,12 @@
 """Number formats: what each means to Lightning and to torch, and which the hardware can do."""
 
 from contextlib import AbstractContextManager, nullcontext
-from enum import StrEnum
 from typing import Literal
 
 import torch
 
+from packsight.domain import Precision
 from packsight.errors import UserError
-
-
-class Precision(StrEnum):
-    FP32 = "fp32"
-    TF32 = "tf32"
-    BF16 = "bf16"
-    FP16 = "fp16"
-    BF16_TRUE = "bf16_true"
-
 
 LIGHTNING: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]] = {
     Precision.FP32: "32-true",

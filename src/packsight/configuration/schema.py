@@ -1,0 +1,135 @@
+"""The configuration of every stage; its tree is that of configs/<stage>.yaml."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from packsight.configuration.schema_sections import Explainer
+from packsight.configuration.schema_train import DataConfig, Source, TrainConfig
+from packsight.configuration.schema_values import (
+    Config,
+    Count,
+    Device,
+    Experiment,
+    Given,
+    Natural,
+    Outputs,
+    Pixels,
+    Positive,
+    Share,
+    Switch,
+    Texts,
+)
+from packsight.domain import Fusion, Perspective, Split
+
+SECTIONS = ("processes", "levers", "sweep", "data", "steps", "startup", "usage")
+
+Runs = Annotated[
+    Given,
+    Field(description="a run folder, an experiment folder, a packsight .ckpt, or models.zip"),
+]
+Results = Annotated[Given, Field(description="a folder for the results")]
+Member = Annotated[Given, Field(description="a pattern of run folders, such as '*/side/*'")]
+
+
+def _sections(names: list[str]) -> list[str]:
+    if not set(names) <= set(SECTIONS):
+        raise ValueError
+    return names
+
+
+class PrepareConfig(Config):
+    data: DataConfig
+    outputs: Outputs
+
+
+class PreparedConfig(Config):
+    path: Annotated[Given, Field(description="prepared data, a folder or data.zip")] | None
+
+
+class EvaluateConfig(Config):
+    run: Runs
+    member: Member
+    data: PreparedConfig
+    split: Split
+    output: Results | None
+    batch_size: Count
+    fusion: Fusion
+    device: Device
+    outputs: Outputs
+    max_unpacked_gb: Positive
+
+
+class ExplainConfig(Config):
+    explainer: Explainer
+    run: Runs
+    member: Member
+    data: PreparedConfig
+    split: Split
+    images: Annotated[Texts, Field(description="serials, or <serial>_<perspective>")]
+    per_outcome: Natural
+    measured: Count | None
+    sanity: Natural
+    output: Results | None
+    device: Device
+    outputs: Outputs
+    max_unpacked_gb: Positive
+
+
+class CameraConfig(Config):
+    name: Perspective | None
+
+
+class PredictConfig(Config):
+    explainer: Explainer
+    run: Runs
+    member: Member
+    source: Annotated[Given, Field(description="images: a folder, a zip or one file")]
+    output: Results
+    perspective: CameraConfig
+    batch_size: Count
+    fusion: Fusion
+    device: Device
+    locate: Switch
+    overwrite: Switch
+    max_unpacked_gb: Positive
+    outputs: Outputs
+
+
+class ReportConfig(Config):
+    name: Experiment
+    outputs: Outputs
+    max_belt_share: Share | None
+    archive: Switch
+
+
+class BenchmarkConfig(Config):
+    sections: Annotated[
+        Texts,
+        AfterValidator(_sections),
+        Field(min_length=1, description=f"one or more of {', '.join(SECTIONS)}"),
+    ]
+    source: Source | None
+    packages: Count
+    backbone: Given
+    image_size: Pixels
+    batch_size: Count
+    epochs: Count
+    repetitions: Count
+    backbones: Annotated[Texts, Field(min_length=1, description="names of timm models")]
+    compile: Switch
+    timm_train: Annotated[Given, Field(description="the file train.py of timm")] | None
+    output: Results
+    outputs: Outputs
+
+
+Stage = Literal["train", "prepare", "evaluate", "explain", "predict", "report", "benchmark"]
+SCHEMAS: dict[str, type[Config]] = {
+    "train": TrainConfig,
+    "prepare": PrepareConfig,
+    "evaluate": EvaluateConfig,
+    "explain": ExplainConfig,
+    "predict": PredictConfig,
+    "report": ReportConfig,
+    "benchmark": BenchmarkConfig,
+}

@@ -1,0 +1,198 @@
+"""A training's configuration; its tree is that of configs/train.yaml and its groups."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationInfo, model_validator
+
+from packsight.configuration.schema_sections import (
+    Callbacks,
+    Loggers,
+    SomeOptimizer,
+    SomeScheduler,
+    SomeTrainer,
+    TransformPart,
+)
+from packsight.configuration.schema_values import (
+    MONITORED,
+    STORED,
+    BatchSize,
+    Bound,
+    Cameras,
+    Config,
+    Count,
+    Degrees,
+    Experiment,
+    FolderKey,
+    Given,
+    Monitor,
+    Natural,
+    Number,
+    Outputs,
+    PartialShare,
+    Positive,
+    Seed,
+    Share,
+    Size,
+    Switch,
+    Text,
+    sentence,
+)
+from packsight.domain import Conflict, CropSource, Perspective, Precision
+
+Fraction = Annotated[Number, Field(gt=0, lt=1)]
+Source = Annotated[Given, Field(description="a folder or a zip of images, or prepared data")]
+
+
+class Fractions(Config):
+    train: Fraction
+    val: Fraction
+    test: Fraction
+
+    @model_validator(mode="after")
+    def _all_packages(self) -> Self:
+        total = self.train + self.val + self.test
+        if abs(total - 1) > 1e-6:
+            raise sentence(
+                f"data.fractions add up to {total:.4g} (train={self.train:g}, val={self.val:g}, "
+                f"test={self.test:g}); give shares that add up to 1."
+            )
+        return self
+
+
+class SampleConfig(Config):
+    packages: Count
+    seed: Seed
+    damage_scale: Positive
+
+
+class DataConfig(Config):
+    source: Source | None
+    name: FolderKey
+    split_seed: Seed
+    fractions: Fractions
+    folds: Annotated[int, Field(strict=True, ge=2)]
+    fold: Natural | None
+    image_size: Size | None
+    batch_size: BatchSize
+    num_workers: Natural
+    on_device: Literal["auto"] | Switch | None
+    cache_gb: Bound
+    max_unpacked_gb: Positive
+    overwrite: Switch
+    sample: SampleConfig
+
+    @model_validator(mode="after")
+    def _has_the_fold(self) -> Self:
+        if self.fold is not None and self.fold >= self.folds:
+            raise sentence(
+                f"data.fold={self.fold} is not a fold: data.folds={self.folds} makes 0 … "
+                f"{self.folds - 1}."
+            )
+        return self
+
+
+class PerspectiveConfig(Config):
+    name: Given
+    cameras: Annotated[
+        Cameras, Field(min_length=1, description=f"one or more of {', '.join(Perspective)}")
+    ]
+    horizontal_flip: Share
+    vertical_flip: Share
+    paired: Switch
+    camera_dropout: PartialShare
+    shared_backbone: Switch | None = None  # of a pair
+    rotate: Degrees
+    crop_size: Size
+
+    @model_validator(mode="after")
+    def _is_a_pair(self) -> Self:
+        if self.shared_backbone is not None and not self.paired:
+            raise sentence(
+                f"perspective.shared_backbone={str(self.shared_backbone).lower()} belongs to "
+                f"perspective=pair, not to perspective={self.name}; leave it out."
+            )
+        if self.paired and (self.shared_backbone is None or len(self.cameras) < 2):
+            raise sentence(
+                "perspective.paired=true needs perspective.shared_backbone and both cameras; use "
+                "perspective=pair."
+            )
+        return self
+
+
+class CropConfig(Config):
+    name: CropSource
+    margin: Annotated[Number, Field(ge=0, le=2)]
+    upright: Annotated[Cameras, Field(description=f"[] or one or more of {', '.join(Perspective)}")]
+    image_size: Size | None
+
+
+class ModelConfig(Config):
+    backbone: Annotated[Given, Field(description="a timm model's name")]
+    weights: Annotated[
+        Given,
+        Field(description="imagenet, bundled, none, a weights file, or a packsight run or .ckpt"),
+    ]
+    drop_rate: PartialShare
+    memory_format: Literal["channels_last", "contiguous", "auto"]
+    compile: (
+        Literal["default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs"] | None
+    )
+
+
+class TransformsConfig(Config):
+    pipeline: dict[str, TransformPart | None]
+    average_mirrored: Switch
+
+
+class FinetuneConfig(Config):
+    backbone_lr_scale: Annotated[Number, Field(ge=0, le=10)]
+    label_smoothing: PartialShare
+    frozen_share: Share
+    views: Natural
+
+
+class PrecisionConfig(Config):
+    name: Precision | Literal["auto"]
+
+
+class RunConfig(Config):
+    on_conflict: Conflict
+    wait: Switch
+
+
+class TrainConfig(Config):
+    data: DataConfig
+    perspective: PerspectiveConfig
+    crop: CropConfig
+    model: ModelConfig
+    transforms: TransformsConfig
+    finetune: FinetuneConfig
+    optimizer: SomeOptimizer
+    scheduler: SomeScheduler
+    precision: PrecisionConfig
+    trainer: SomeTrainer
+    callbacks: Callbacks
+    logger: Loggers
+    recipe: Given | None = None
+    name: Experiment
+    seed: Seed
+    outputs: Outputs
+    monitor: Monitor
+    monitor_mode: Literal["min", "max"]
+    variant: Text
+    run: RunConfig
+    folder: Given | None
+    measured: dict[str, Any] | None
+    manifest: Given | None
+
+    @model_validator(mode="after")
+    def _mode_fits(self, info: ValidationInfo) -> Self:
+        if info.context == STORED:
+            return self
+        mode, better = ("min", "lower") if self.monitor == MONITORED[0] else ("max", "higher")
+        if self.monitor_mode != mode:
+            raise sentence(
+                f"monitor_mode={self.monitor_mode} does not fit monitor={self.monitor}, of which "
+                f"{better} is better; use monitor_mode={mode}."
+            )
+        return self
