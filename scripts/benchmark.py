@@ -7,7 +7,7 @@ from packsight.cli import script
 
 @script("benchmark")
 def main(cfg: DictConfig) -> None:
-    from packsight.benchmark.run import benchmark
+    from packsight.pipeline.benchmark import benchmark
 
     benchmark(cfg)
 

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
 ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation", "data",
          "models", "evaluation", "training", "explanation", "runs", "reporting", "deployment",
-         "pipeline", "benchmark", "jobs", "cli"]  # fmt: skip
+         "benchmark", "pipeline", "jobs", "cli"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:

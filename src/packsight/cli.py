@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
-from packsight.configuration.choices import CONFIGS
+from packsight.configuration.choices import CONFIGS, PARTS
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
@@ -22,6 +22,7 @@ from packsight.system.malloc import keep_freed_memory
 from packsight.system.startup import start_quickly
 
 HELP = ("--help", "-h")
+HIDDEN = ("hydra", PARTS)  # from who asks for help: nothing in them is to be chosen
 # Plugins register a schema under the name that our own file has; Hydra would have either renamed.
 warnings.filterwarnings("ignore", message="(?s).*validated against ConfigStore schema")
 
@@ -115,17 +116,17 @@ def help_text(stage: str, overrides: list[str]) -> str:
     choices = [
         f"{folder.name}: {', '.join(sorted(file.stem for file in folder.glob('*.yaml')))}"
         for folder in sorted(CONFIGS.iterdir())
-        if folder.name in cfg.hydra.runtime.choices and folder.name != "hydra"
+        if folder.name in cfg.hydra.runtime.choices and folder.name not in HIDDEN
     ]
     values = OmegaConf.to_yaml(
-        OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
+        OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in HIDDEN])
     )
     return template.safe_substitute(APP_CONFIG_GROUPS="\n".join(choices), CONFIG=values)
 
 
 def name_variant(cfg: DictConfig) -> None:
     """Fill in `variant: auto` by comparing the configuration with its groups' defaults."""
-    from packsight.pipeline.train import resolved
+    from packsight.configuration.stored import resolved
     from packsight.runs.folder import variant
 
     if cfg.variant != "auto":

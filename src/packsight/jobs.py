@@ -20,7 +20,7 @@ from rich.markup import escape
 from packsight.configuration.nearest import without_hint
 from packsight.errors import UserError
 from packsight.runs.journal import Ending, Journal, Outcome, traced
-from packsight.runs.search import is_search, print_best, resume_search
+from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
 from packsight.system.lock import BusyError, locked
 
@@ -35,17 +35,25 @@ class Multirun(Callback):
 
     def __init__(self) -> None:
         self.held = ExitStack()
+        self.search: Search | None = None
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         Multirun.outputs = config.outputs
-        if is_search(config.hydra):
-            folder = Path(config.outputs, config.name)
-            self.held.enter_context(locked(folder / ".study.lock", f"the search in {folder}"))
-            resume_search(config)
+        sweeper = config.hydra.sweeper
+        if not sweeper._target_.endswith(".OptunaSweeper"):
+            return
+        folder, direction = Path(config.outputs, config.name), f"{config.monitor_mode}imize"
+        self.held.enter_context(locked(folder / ".study.lock", f"the search in {folder}"))
+        seed = sweeper.sampler.seed or 0
+        search = resume_search(folder, config.name, direction, sweeper.n_trials, seed)
+        sweeper.storage, sweeper.study_name = search.storage, search.name
+        sweeper.direction, sweeper.n_trials = direction, search.trials_left
+        sweeper.sampler.seed = search.seed
+        self.search = search
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        if is_search(config.hydra):
-            print_best(config.hydra.sweeper)
+        if self.search is not None:
+            print_best(self.search)
         self.held.close()
 
 

@@ -34,7 +34,7 @@ def prediction_rates(work: Work, run: Run, data: PackageDataModule) -> dict[str,
     `ratio` is the median of each turn's own.
     """
     photos = [Path(file) for file in png_files(work)]
-    predictor = Predictor(run, "cpu")
+    predictor = Predictor.from_run(run, "cpu")
     network = run.load_network().to(memory_format=torch.channels_last)
     names = name_images(photos[0].parent, photos, "side")
     inputs = [{"side": row} for row in names.index]

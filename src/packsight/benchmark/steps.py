@@ -5,12 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from omegaconf import OmegaConf
 from torch.nn import functional as F
 
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import Work
-from packsight.models.network import create_network
+from packsight.models.network import build_network
 from packsight.system.console import track
 from packsight.training.cpu_kernels import suit_cpu
 from packsight.training.precision import (
@@ -50,8 +49,7 @@ def _rates(
     work: Work, backbone: str, precision: Precision, layout: str, compiled: bool
 ) -> dict[str, Any]:
     device, size = choose_device("auto"), work.cfg.image_size
-    model = OmegaConf.create({"backbone": backbone, "drop_rate": 0.0})
-    network = create_network(model, (size, size))
+    network = build_network(backbone, (size, size))
     network = network.to(device, weights_dtype(precision), memory_format=LAYOUTS[layout])  # type: ignore[call-overload]
     suit_cpu(network, precision, device)
     if compiled:

@@ -8,8 +8,6 @@ from packsight.benchmark.explanation import explanation_cost
 from packsight.benchmark.measure import Contender, interleaved, run
 from packsight.benchmark.prediction import prediction_rates
 from packsight.benchmark.work import Work
-from packsight.data.datamodule import PackageDataModule
-from packsight.preparation.manifest import read_manifest
 from packsight.runs.saved import find_runs
 
 RUN = "usage"
@@ -23,9 +21,7 @@ def usage(work: Work) -> dict[str, Any]:
     if not any(folder.rglob("best.ckpt")):
         run(work.train(RUN))
     with find_runs(folder, "*", 0) as [trained]:
-        data = PackageDataModule(
-            work.data, read_manifest(work.data), trained.config, trained.image_size, work.cache
-        )
+        data = trained.open_data(work.data, None, work.cache, max_unpacked_gb=20)
         return {
             "process": interleaved(_processes(work, folder), work.cfg.repetitions, "usage"),
             **prediction_rates(work, trained, data),

@@ -12,9 +12,10 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from packsight.benchmark.measure import Contender
+from packsight.configuration.schema import BenchmarkConfig
 from packsight.domain import LABELS, Split
 from packsight.preparation.manifest import read_manifest
 
@@ -26,7 +27,7 @@ NAME = "benchmark"  # of the prepared data
 class Work:
     """One training task: the side images of prepared data, at one size, for a few epochs."""
 
-    cfg: DictConfig
+    cfg: BenchmarkConfig
     folder: Path  # everything is written here; it is every process's working directory
 
     @property

@@ -7,13 +7,13 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from packsight.configuration.choices import PARTS
 from packsight.configuration.schema import SCHEMAS
 from packsight.configuration.sentences import missing, told
 from packsight.configuration.targets import check_targets
 from packsight.errors import UserError
 
 SHOWN = 3  # mistakes that are told at once
-PARTS = "parts"  # what the settings come to; it holds nothing that is not set elsewhere
 
 
 def checked(cfg: DictConfig, stage: str) -> DictConfig:

@@ -10,7 +10,8 @@ from packsight.configuration.yaml_text import load
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 GLOBAL = "# @package _global_"  # first line of files whose keys stand at the top
 SWEEPER = "override /hydra/sweeper"
-NOT_CHOSEN = ("hydra", "override", "parts")
+PARTS = "parts"  # what the settings come to; it holds nothing that is not set elsewhere
+NOT_CHOSEN = ("hydra", "override", PARTS)
 
 
 class Choices:

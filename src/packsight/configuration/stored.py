@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
+from packsight.configuration.choices import PARTS
 from packsight.configuration.schema import TrainConfig
 from packsight.configuration.schema_values import STORED
 from packsight.configuration.sentences import told
@@ -18,6 +19,12 @@ from packsight.system.files import replacing
 
 FILE = "config.yaml"
 REMEDY = "restore it from a copy (models.zip holds one), or train the run again."
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A composed configuration as it is stored: plain values, without what they come to."""
+    settings = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != PARTS])
+    return cast(dict[str, Any], OmegaConf.to_container(settings, resolve=True))
 
 
 def write_values(values: Mapping[str, Any], folder: Path) -> None:

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from packsight.configuration.stored import resolved
 from packsight.errors import UserError
 from packsight.system.console import console
 
@@ -53,13 +54,6 @@ def train(cfg: DictConfig) -> "Trained":
         score_run(cfg, data, folder, config, loggers)
     console.print(f"run: [cyan]{folder}[/]", soft_wrap=True)
     return Trained(folder)
-
-
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain values, with nothing left to interpolate, without its parts."""
-    config = cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
-    config.pop("parts", None)
-    return config
 
 
 def plan_run(cfg: DictConfig) -> Plan:

@@ -94,8 +94,9 @@ def keep_features(
         images = data.train_dataloader().dataset
         fold_batch_norm(backbone, images[order[0]].image[None].to(device))
         backbone.to(weights_dtype(precision))
-        options = {"batch_size": data.batch_size, "precision": precision, "device": device}
-        look = partial(_features, backbone, **options)
+        look = partial(
+            _features, backbone, batch_size=data.batch_size, precision=precision, device=device
+        )
         train = look(images, order)
         val = look(data.val_dataloader().dataset, range(len(data.rows(Split.VAL))))
         tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
