@@ -40,6 +40,7 @@ def train(cfg: DictConfig) -> "Trained":
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.on_device import check_on_device
+    from packsight.data.transforms_config import augmentation
     from packsight.domain import Split
     from packsight.imaging.belt import load_belts
     from packsight.models.finetune import keeps_features
@@ -60,7 +61,8 @@ def train(cfg: DictConfig) -> "Trained":
     device = precisions.choose_device(cfg.trainer.accelerator)
     among = candidates(cfg, device)
     keeps_features(cfg.finetune)  # refuses what cannot be kept
-    check_on_device(cfg)
+    pipeline = cfg.transforms.pipeline
+    check_on_device(cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views, pipeline)
     check_compile(cfg, device)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
@@ -69,6 +71,7 @@ def train(cfg: DictConfig) -> "Trained":
     build = partial(initial_network, cfg, size)
     if not is_ready(cfg):
         build()  # a mistake there is told before data are made
+        augmentation(pipeline, size)
     root, manifest = training_data(cfg)
     cfg.manifest = sha256(root / "manifest.csv")
     precision = settle(cfg, among, build, size, device)

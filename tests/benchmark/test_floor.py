@@ -39,7 +39,7 @@ def test_the_floor_trains_and_writes_its_checkpoint_and_steps(tmp_path, channels
 
 
 def test_the_floor_augments_as_packsight_does(config):
-    assert transforms() == OmegaConf.to_container(config("train").transforms, resolve=True)
+    assert transforms() == OmegaConf.to_container(config("train").transforms.pipeline, resolve=True)
 
 
 def test_levers_and_the_sweep_name_values_that_exist(config):

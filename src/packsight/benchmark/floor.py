@@ -14,10 +14,9 @@ import cv2
 import numpy as np
 import timm
 import torch
-from omegaconf import OmegaConf
 from torch.nn import functional as F
 
-from packsight.data.transforms import training_transform
+from packsight.data.transforms import Augmentation
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -33,7 +32,7 @@ def main(settings: dict[str, Any]) -> None:
     )
     labels = torch.tensor(settings["labels"])
     train, val = np.array(settings["train"]), np.array(settings["val"])
-    transform = training_transform(OmegaConf.create(settings["transforms"]))
+    transform = augmentation(settings["transforms"])
     layout = torch.channels_last if settings["channels_last"] else torch.contiguous_format
     model = timm.create_model(settings["backbone"], num_classes=2).to(memory_format=layout)
     mean, std = (torch.tensor(value).view(1, 3, 1, 1) * 255 for value in (MEAN, STD))
@@ -69,6 +68,18 @@ def main(settings: dict[str, Any]) -> None:
         print(f"epoch {epoch}: loss {loss.item():.3f}, accuracy {right / len(val):.3f}")
     torch.save(model.state_dict(), settings["checkpoint"])
     Path(settings["steps"]).write_text(json.dumps(steps), encoding="utf-8")
+
+
+def augmentation(pipeline: dict[str, dict[str, Any]]) -> Augmentation:
+    """The configured transforms, made without Hydra."""
+    import albumentations
+
+    parts = {}
+    for name, values in pipeline.items():
+        arguments = dict(values)
+        kind = getattr(albumentations, arguments.pop("_target_").rpartition(".")[2])
+        parts[name] = kind(**arguments)
+    return Augmentation(parts)
 
 
 def decoded(file: str, size: int) -> np.ndarray:

@@ -16,7 +16,7 @@ from packsight.data.crops import crop_windows
 from packsight.data.dataset import Batch, PackageDataset, SeededSampler
 from packsight.data.on_device import DeviceDataset
 from packsight.data.pairing import JOIN, pair_images
-from packsight.data.transforms import training_transform
+from packsight.data.transforms_config import augmentation
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
 from packsight.preparation.splits import fold_splits
@@ -80,7 +80,7 @@ class PackageDataModule(L.LightningDataModule):
         dataset = PackageDataset(
             self.rows(Split.TRAIN),
             self.cache,
-            training_transform(self.cfg.transforms),
+            augmentation(self.cfg.transforms.pipeline, self.image_size),
             self.cfg.perspective.camera_dropout,
         )
         rank, processes = 0, 1
@@ -113,7 +113,7 @@ class PackageDataModule(L.LightningDataModule):
         if self.trainer is None or self.cfg.data.get("on_device") is not True:
             return _from_cache(dataset, **options)
         device = self.trainer.strategy.root_device
-        whole = DeviceDataset(dataset, self.cfg.transforms, device)
+        whole = DeviceDataset(dataset, device)
         return DataLoader(whole, collate_fn=_as_it_is, **options)
 
 

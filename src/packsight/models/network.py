@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from timm.data import resolve_model_data_config
 from torch import Tensor, nn
 
+from packsight.data.transforms import flips
 from packsight.domain import LABELS
 from packsight.errors import UserError
 
@@ -78,8 +79,8 @@ def mirrors(transforms: DictConfig) -> list[Axes]:
     """The mirror images that a run's predictions are the mean of: those that training has seen."""
     seen: list[Axes] = [()]
     if transforms.average_mirrored:
-        for axis, chance in ((3, transforms.horizontal_flip), (2, transforms.vertical_flip)):
-            seen += [(*axes, axis) for axes in seen] if chance else []
+        for axis, shown in zip((3, 2), flips(transforms.pipeline), strict=True):
+            seen += [(*axes, axis) for axes in seen] if shown else []
     return seen
 
 

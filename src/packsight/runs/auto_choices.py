@@ -71,8 +71,13 @@ def settle_images(
     """
     if cfg.data.on_device == on_device.AUTO:
         begun = _begun(cfg)
+        workers, views, pipeline = (
+            cfg.data.num_workers, cfg.finetune.views, cfg.transforms.pipeline
+        )  # fmt: skip
         cfg.data.on_device = (
-            begun["data"].get("on_device") if begun else on_device.pays(cfg, images, size, device)
+            begun["data"].get("on_device")
+            if begun
+            else on_device.pays(images, size, device, workers, views, pipeline)
         )
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from typing import Any
 
 import lightning as L
 import torch
@@ -150,12 +151,13 @@ def _key(backbone: nn.Module, data: PackageDataModule, cfg: DictConfig, views: i
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().numpy().tobytes())
     pictures = zip(data.table["sha256"], map(list, data.table["window"]), strict=True)
+    pipeline: Any = OmegaConf.to_container(cfg.transforms.pipeline, resolve=True)
     what = {
         "images": dict(pictures),
         "train": data.rows(Split.TRAIN)["sha256"].tolist(),
         "val": data.rows(Split.VAL)["sha256"].tolist(),
         "size": list(data.image_size),
-        "transforms": OmegaConf.to_container(cfg.transforms, resolve=True),
+        "transforms": list(pipeline.items()),  # their order counts
         "camera_dropout": cfg.perspective.camera_dropout,
         "views": views,
         "seed": cfg.seed,
