@@ -51,7 +51,13 @@ def jobs_at_once() -> int:
     return torch.cuda.device_count() or max((os.cpu_count() or 1) // 2, 1)
 
 
+def either_way(limit: float) -> list[float]:
+    """The range of a change that may go both ways: 5 gives [-5, 5]."""
+    return [-limit, limit]
+
+
 OmegaConf.register_new_resolver("stem", slug, replace=True)
+OmegaConf.register_new_resolver("either_way", either_way, replace=True)
 OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
 OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 

@@ -7,7 +7,6 @@ from omegaconf import OmegaConf
 
 from packsight.benchmark import floor, sweep, training
 from packsight.benchmark.run import table
-from packsight.benchmark.work import transforms
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
@@ -23,7 +22,6 @@ def test_the_floor_trains_and_writes_its_checkpoint_and_steps(tmp_path, channels
             "labels": [0, 1] * 5,
             "train": list(range(7)),
             "val": [7, 8, 9],
-            "transforms": transforms(),
             "backbone": "mobilenetv3_small_050",
             "size": 32,
             "batch_size": 3,
@@ -39,7 +37,7 @@ def test_the_floor_trains_and_writes_its_checkpoint_and_steps(tmp_path, channels
 
 
 def test_the_floor_augments_as_packsight_does(config):
-    assert transforms() == OmegaConf.to_container(config("train").transforms, resolve=True)
+    assert transforms() == OmegaConf.to_container(config("train").transforms.pipeline, resolve=True)
 
 
 def test_levers_and_the_sweep_name_values_that_exist(config):

@@ -48,6 +48,14 @@ def test_whatever_changes_the_result_changes_the_variant(plain, override):
     assert changed != variant(plain(override, "optimizer.weight_decay=0.5"), plain())
 
 
+def test_the_order_of_transforms_counts_and_what_is_null_does_not(plain):
+    one, other = plain("transforms=[light,blur]"), plain("transforms=[blur,light]")
+    assert config_hash(one) != config_hash(other)
+    assert variant(one, plain()) != variant(other, plain())
+    null = plain("transforms=[light,blur,jpeg]", "transforms.pipeline.jpeg=null")
+    assert config_hash(one) == config_hash(null)
+
+
 def test_the_hash_is_of_what_determines_the_result(plain):
     reference = config_hash(plain())
     assert config_hash(plain("outputs=elsewhere", "data.num_workers=2")) == reference

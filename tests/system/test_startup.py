@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
-HEAVY = {"torch", "timm", "lightning", "torchmetrics", "sklearn", "matplotlib", "captum"}
+HEAVY = {"torch", "timm", "lightning", "torchmetrics", "sklearn", "matplotlib", "captum",
+         "albumentations"}  # fmt: skip
 RUN = """
 import runpy, sys
 script, *sys.argv[1:] = sys.argv[1:]

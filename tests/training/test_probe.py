@@ -50,7 +50,7 @@ def test_features_are_computed_once_for_all_runs_that_share_them(trained, monkey
     trained("trainer.max_epochs=2")
     monkeypatch.setattr(probe, "on_all_cores", lambda *_: pytest.fail("computed twice"))
     trained("trainer.max_epochs=2", "optimizer.lr=0.1")
-    for other in ("seed=1", "transforms.rotate=45", "finetune.views=1"):
+    for other in ("seed=1", "transforms.pipeline.affine.rotate=[-45,45]", "finetune.views=1"):
         with pytest.raises(pytest.fail.Exception, match="computed twice"):
             trained("trainer.max_epochs=2", other)
 

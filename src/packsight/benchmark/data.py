@@ -6,13 +6,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from omegaconf import OmegaConf
 
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import Work, decode, transforms
 from packsight.data.cache import ImageCache
 from packsight.data.datamodule import PackageDataset, SeededSampler
-from packsight.data.transforms import training_transform
+from packsight.data.transforms_config import augmentation
 from packsight.imaging.window import frame_window
 
 
@@ -24,7 +23,7 @@ def data_rates(work: Work) -> dict[str, Any]:
     windows = [frame_window((row["height"], row["width"])) for row in table.to_dict("records")]
     paths = [work.data / path for path in table["path"]]
     cache = ImageCache(work.cache, table["sha256"].tolist(), paths, windows, size)
-    change = training_transform(OmegaConf.create(transforms()))
+    change = augmentation(transforms(), size)
     dataset = PackageDataset(table, cache, change)
     loader = DataLoader(dataset, work.cfg.batch_size, sampler=SeededSampler(len(dataset), seed=0))
     parts: dict[str, Callable[[], Iterable[Any]]] = {

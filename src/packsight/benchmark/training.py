@@ -83,6 +83,7 @@ def peers(work: Work) -> dict[str, Contender]:
 
 def timm_script(work: Work) -> Contender:
     """timm's train.py with settings that do the same work."""
+    assert work.cfg.timm_train
     script = str(Path(work.cfg.timm_train).resolve())
     output = work.folder / "timm"
     size = str(work.cfg.image_size)

@@ -12,6 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from packsight.benchmark.measure import Contender
@@ -115,7 +116,6 @@ class Work:
             "labels": [LABELS.index(label) for label in self.table["label"]],
             "train": rows[Split.TRAIN],
             "val": rows[Split.VAL],
-            "transforms": transforms(),
             "backbone": self.cfg.backbone,
             "size": self.cfg.image_size,
             "batch_size": self.cfg.batch_size,
@@ -130,17 +130,11 @@ class Work:
 
 
 def transforms() -> dict[str, Any]:
-    """The changes that packsight makes to the side camera's images by default."""
-    configs = ROOT / "configs"
-    cfg = OmegaConf.create(
-        {
-            "transforms": OmegaConf.load(configs / "transforms" / "standard.yaml"),
-            "perspective": OmegaConf.load(configs / "perspective" / "side.yaml"),
-        }
-    )
-    values = OmegaConf.to_container(cfg.transforms, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}
+    """The `transforms.pipeline` that packsight's side images go through by default."""
+    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+        cfg = compose("train", ["perspective=side"])
+    values: Any = OmegaConf.to_container(cfg.transforms.pipeline, resolve=True)
+    return values
 
 
 def decode(file: str, size: int) -> np.ndarray:

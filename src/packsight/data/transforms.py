@@ -1,80 +1,151 @@
-"""Random changes to training images."""
+"""Random changes to training images, by albumentations."""
 
-from collections.abc import Callable
-from types import SimpleNamespace
-from typing import Any, NamedTuple
+import copy
+import os
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+
+from packsight.errors import UserError
+
+if TYPE_CHECKING:
+    from albumentations import BaseCompose, BasicTransform, Compose
+
+# Importing albumentations takes half a second, so only what changes images does it. It would then
+# ask the network for a newer version.
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 Transform = Callable[[np.ndarray, int], np.ndarray]
+TRIES = 4  # of each part, when it is made
+LEFT_RIGHT = {"HorizontalFlip", "D4", "SquareSymmetry"}
+UP_DOWN = {"VerticalFlip", "D4", "SquareSymmetry"}
 
 
-class Change(NamedTuple):
-    """What one image goes through, in this order."""
+class Augmentation:
+    """Random changes to an image, uint8 [H, W, 3]: a function of the image and a seed alone.
 
-    mirrored: bool  # left and right
-    turned_over: bool  # up and down
-    matrix: np.ndarray | None  # [2, 3], the image's pixels to those of the result
-    contrast: float  # a factor
-    brightness: float  # is added, in grey levels of 0..255
-
-
-def plain(cfg: DictConfig) -> SimpleNamespace:
-    """A `transforms` config as plain values: to resolve one anew takes longer than a warp."""
-    values: Any = cfg if isinstance(cfg, dict) else OmegaConf.to_container(cfg, resolve=True)
-    return SimpleNamespace(**values)
-
-
-def draw(cfg: DictConfig | SimpleNamespace, seed: int, size: tuple[int, int]) -> Change:
-    """The change of an image of `size` (height, width); the same seed gives the same one.
-
-    All parts draw from one generator. With one of the same seed for each, as albumentations 2.0
-    has them, an image would be mirrored exactly when it is turned over.
+    `parts` are albumentations' transforms in their order, {name: transform} or a sequence; None is
+    skipped. Each is tried on an image of `size` (height, width).
+    Raises UserError for one that gives no uint8 image of the same size, or needs more than one.
     """
-    rng = np.random.default_rng(seed)
-    mirrored, turned_over = rng.random(2) < (cfg.horizontal_flip, cfg.vertical_flip)
-    contrast = 1 + rng.uniform(-cfg.contrast, cfg.contrast)
-    brightness = rng.uniform(-cfg.brightness, cfg.brightness) * 255
-    moves = cfg.rotate or cfg.shift or cfg.scale
-    matrix = _affine(cfg, rng, size) if moves else None
-    return Change(bool(mirrored), bool(turned_over), matrix, contrast, brightness)
+
+    def __init__(
+        self,
+        parts: "Mapping[str, BasicTransform | BaseCompose | None] | Sequence[BasicTransform]",
+        size: tuple[int, int] = (96, 128),
+    ) -> None:
+        named = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
+        self.parts = {str(name): part for name, part in named.items() if part is not None}
+        for name, part in self.parts.items():
+            _try(f"transforms.pipeline.{name}", part, size)
+        self._of_thread = threading.local()
+
+    def __call__(self, image: np.ndarray, seed: int) -> np.ndarray:
+        if not self.parts:
+            return image
+        changed = self._seeded("changing", seed)(image=image)["image"]
+        _check_result("transforms.pipeline", changed, image)
+        return changed
+
+    def __repr__(self) -> str:
+        return f"Augmentation({self.parts})"
+
+    def draws(self, seed: int, size: tuple[int, int]) -> list[dict[str, Any] | None]:
+        """What each part does to an image of `size` (height, width) by this seed: its parameters.
+
+        None where a part leaves the image as it is. Only of parts that are no compositions, and
+        whose parameters depend on nothing but the size.
+        """
+        if not self.parts:
+            return []
+        drawing = self._seeded("drawing", seed)
+        drawing(image=np.broadcast_to(np.uint8(0), (*size, 3)))
+        return [part.params or None for part in drawing.transforms]
+
+    def _seeded(self, purpose: str, seed: int) -> "Compose":
+        """This thread's composition of the parts, at the start of what a seed gives.
+
+        All parts draw from the same two generators. `set_random_seed` would give each its own, all
+        with the same numbers: an image would be mirrored exactly when it is turned over.
+        """
+        if not hasattr(self._of_thread, purpose):
+            from albumentations import Compose
+
+            parts = copy.deepcopy(list(self.parts.values()))  # a part keeps what it drew last
+            if purpose == "drawing":
+                for part in parts:
+                    part.apply_with_params = lambda params, **data: data
+            setattr(self._of_thread, purpose, Compose(parts))
+        composition = getattr(self._of_thread, purpose)
+        composition.set_random_state(np.random.default_rng(seed), random.Random(seed))
+        return composition
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"parts": self.parts}  # what a thread has stays in its process
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._of_thread = threading.local()
 
 
-def apply(change: Change, image: np.ndarray) -> np.ndarray:
-    """A changed image, uint8 [H, W, 3]; pixels that come in from outside reflect the belt."""
-    if change.mirrored or change.turned_over:
-        axis = -1 if change.mirrored and change.turned_over else int(change.mirrored)
-        image = cv2.flip(image, axis)
-    if change.matrix is not None:
-        size = image.shape[1], image.shape[0]
-        image = cv2.warpAffine(image, change.matrix, size, borderMode=cv2.BORDER_REFLECT_101)
-    if (change.contrast, change.brightness) != (1, 0):
-        levels = np.arange(256, dtype=np.float32) * change.contrast + change.brightness
-        image = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.uint8))
-    return image
+def flips(pipeline: Mapping[str, Any]) -> tuple[bool, bool]:
+    """Whether a configured pipeline mirrors images left and right, and whether up and down.
+
+    A quarter turn or a flip about the diagonal is neither, and mirrors nothing by itself.
+    """
+    shown = set(_applied(pipeline))
+    return bool(shown & LEFT_RIGHT), bool(shown & UP_DOWN)
 
 
-def training_transform(cfg: DictConfig) -> Transform:
-    """A function of an image, uint8 [H, W, 3], and a seed; the same pair gives the same result."""
-    ranges = plain(cfg)
-    return lambda image, seed: apply(draw(ranges, seed, image.shape[:2]), image)
+def _applied(value: Any) -> Iterator[str]:
+    """The names of transforms that have a chance, whatever compositions they stand in."""
+    if isinstance(value, Mapping):
+        if value.get("p", 1) > 0:
+            yield str(value.get("_target_")).rpartition(".")[2]
+            for part in value.values():
+                yield from _applied(part)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for part in value:
+            yield from _applied(part)
 
 
-def _affine(
-    cfg: DictConfig | SimpleNamespace, rng: np.random.Generator, size: tuple[int, int]
-) -> np.ndarray:
-    """Zoom each axis, turn about the centre, then shift: a matrix [2, 3]."""
-    height, width = size
-    shift = rng.uniform(-cfg.shift, cfg.shift, 2) * (width, height)
-    zoom = rng.uniform(1 - cfg.scale, 1 + cfg.scale, 2)
-    angle = np.deg2rad(rng.uniform(-cfg.rotate, cfg.rotate))
-    cos, sin = np.cos(angle), np.sin(angle)
-    linear = np.array([[cos, sin], [-sin, cos]]) * zoom
-    centre = np.array([width / 2 - 0.5, height / 2 - 0.5])
-    return np.column_stack([linear, centre + shift - linear @ centre])
+def leaves(part: Any) -> "Iterator[BasicTransform]":
+    """The transforms of a composition, or the one that it is."""
+    for inner in getattr(part, "transforms", None) or ():
+        yield from leaves(inner)
+    if not hasattr(part, "transforms"):
+        yield part
 
 
-def flips(pipeline):
-    return True, False
+def _try(key: str, part: Any, size: tuple[int, int]) -> None:
+    """Raise UserError unless all transforms of a part make images of images."""
+    from albumentations import BaseCompose, BasicTransform
+
+    if not isinstance(part, BasicTransform | BaseCompose):
+        raise UserError(f"{key} is {part!r}; give one of albumentations' transforms.")
+    image = np.random.default_rng(0).integers(0, 256, (*size, 3), dtype=np.uint8)
+    for leaf in map(copy.deepcopy, leaves(part)):
+        for seed in range(TRIES):
+            leaf.set_random_state(np.random.default_rng(seed), random.Random(seed))
+            try:
+                changed = leaf(image=image, force_apply=True)["image"]
+            except Exception as error:
+                raise UserError(
+                    f"{key}: {type(leaf).__name__} cannot change an image of {size[0]}×{size[1]} "
+                    f"by itself ({type(error).__name__}: {error}); leave it out: ~{key}"
+                ) from error
+            _check_result(f"{key}: {type(leaf).__name__}", changed, image)
+
+
+def _check_result(what: str, changed: Any, image: np.ndarray) -> None:
+    kept = isinstance(changed, np.ndarray) and changed.dtype == image.dtype
+    if not kept or changed.shape != image.shape:
+        told = "×".join(map(str, getattr(changed, "shape", ())))
+        raise UserError(
+            f"{what} makes {told} {getattr(changed, 'dtype', type(changed).__name__)} of an image "
+            f"of {'×'.join(map(str, image.shape))} {image.dtype}, but size and type are to stay; "
+            "leave it out, or use what keeps them, such as albumentations.Affine."
+        )

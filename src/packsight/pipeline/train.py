@@ -73,7 +73,9 @@ def plan_run(cfg: DictConfig) -> Plan:
     device = choose_device(cfg.trainer.accelerator)
     among = candidates(cfg.precision.name, cfg.model.memory_format, device)
     check_views(cfg.finetune.views, cfg.finetune.backbone_lr_scale)
-    check_on_device(cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views)
+    check_on_device(
+        cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views, cfg.transforms.pipeline
+    )
     check_compile(cfg.model.compile, cfg.finetune.views)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
@@ -89,7 +91,8 @@ def provide_data(cfg: DictConfig, plan: Plan) -> Path:
 
     request = instantiate(cfg.parts.request)
     if not request.is_ready:
-        plan.network()  # a mistake there is told before data are made
+        plan.network()  # a mistake in either is told before data are made
+        instantiate(cfg.parts.datamodule.transform)
     root, _ = load_data(
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
@@ -121,10 +124,14 @@ def settle(cfg: DictConfig, plan: Plan, root: Path) -> "Precision":
     cfg.precision.name = chosen.precision.value
     cfg.model.memory_format = chosen.memory_format
     seen = read_manifest(root)["perspective"].isin(list(cfg.perspective.cameras))
-    idle = cfg.data.num_workers == 0 and cfg.finetune.views == 0
+    config = resolved(cfg)
     cfg.data.on_device = images_on_device(
-        resolved(cfg), lambda: idle and pays(int(seen.sum()), plan.size, plan.device)
-    )
+        config,
+        lambda: pays(
+            int(seen.sum()), plan.size, plan.device, cfg.data.num_workers, cfg.finetune.views,
+            config["transforms"]["pipeline"],
+        ),
+    )  # fmt: skip
     return chosen.precision
 
 

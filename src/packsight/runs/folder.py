@@ -32,7 +32,10 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _without(config: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """Flat, without some keys, and with paths as they are below the run's folder."""
     folder = str(config.get("folder"))
-    return {
+    pipeline = config.get("transforms", {}).get("pipeline") or {}
+    # The order of transforms counts; all other keys are as good in any order.
+    order = {"transforms.order": [name for name, part in pipeline.items() if part is not None]}
+    return order | {
         key: value.removeprefix(folder) if isinstance(value, str) else value
         for key, value in flat(config).items()
         if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in keys)

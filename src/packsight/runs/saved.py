@@ -60,7 +60,7 @@ class Run:
         from packsight.models.network import mirrors
 
         transforms = self.config.transforms
-        return mirrors(*flips(transforms)) if transforms.average_mirrored else [()]
+        return mirrors(*flips(transforms.pipeline)) if transforms.average_mirrored else [()]
 
     def open_data(
         self, source: str | Path, fold: int | None, cache_folder: Path, max_unpacked_gb: float
