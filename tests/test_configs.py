@@ -34,11 +34,6 @@ def test_every_option_composes_and_resolves(config, group, option):
     assert "???" not in OmegaConf.to_yaml(cfg, resolve=True)
 
 
-def test_every_stage_has_a_script_and_the_other_way_round():
-    scripts = {file.stem for file in (CONFIGS.parent / "scripts").glob("*.py")}
-    assert scripts == set(STAGES)
-
-
 def test_source_names_the_data(config):
     assert config("prepare").data.name == "sample"
     assert config("prepare", "data.source='in/Line 7.zip'").data.name == "line-7"

@@ -1,6 +1,7 @@
 """What every script shares: Hydra, one sentence for a user's mistake, and exit codes."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -18,10 +19,10 @@ from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
 from packsight.system.malloc import keep_freed_memory
+from packsight.system.resources import CONFIGS
 from packsight.system.startup import start_quickly
 
 HELP = ("--help", "-h")
-CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 # Plugins register a schema under the name that our own file has; Hydra would have either renamed.
 warnings.filterwarnings("ignore", message="(?s).*validated against ConfigStore schema")
 # Keys of a stage that share their name with a config group, and where their value stands.
@@ -61,8 +62,10 @@ OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
 OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 
 
-def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate a script's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
+def script(
+    stage: str, command: bool = False
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate a stage's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
 
     0 is success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
     user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM.
@@ -76,7 +79,8 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
             if len(overrides) < len(sys.argv) - 1:
-                print(help_text(stage, [o for o in overrides if not o.startswith("-")]))
+                text = help_text(stage, [o for o in overrides if not o.startswith("-")])
+                print(as_commands(text) if command else text)
                 return
             keep_freed_memory()
             task = Task(main)
@@ -89,7 +93,9 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             except KeyboardInterrupt:
                 interrupted = True
             if task.mistakes:
-                errors.print(f"[bold red]error:[/] {escape(sentence(task.mistakes[0]))}")
+                told = sentence(task.mistakes[0])
+                told = as_commands(told) if command else told
+                errors.print(f"[bold red]error:[/] {escape(told)}")
                 sys.exit(2)
             journal = Journal(Multirun.outputs, task.sweep)
             outcomes = journal.read()
@@ -125,6 +131,11 @@ def help_text(stage: str, overrides: list[str]) -> str:
         OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != "hydra"])
     )
     return template.safe_substitute(APP_CONFIG_GROUPS="\n".join(choices), CONFIG=values)
+
+
+def as_commands(text: str) -> str:
+    """`python scripts/train.py` as `packsight train`, for those who installed a wheel."""
+    return re.sub(r"(?:python )?scripts/(\w+)\.py", r"packsight \1", text)
 
 
 def spell_out(argument: str, stage: str) -> str:

@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from packsight.benchmark.measure import Contender
 from packsight.domain import LABELS, Split
 from packsight.preparation.manifest import read_manifest
+from packsight.system.resources import CONFIGS
 
-ROOT = Path(__file__).resolve().parents[3]
 NAME = "benchmark"  # of the prepared data
 
 
@@ -43,7 +43,7 @@ class Work:
         return manifest[manifest["perspective"] == "side"].reset_index(drop=True)
 
     def script(self, stage: str, *arguments: str) -> list[str]:
-        return [sys.executable, str(ROOT / "scripts" / f"{stage}.py"), *arguments]
+        return [sys.executable, "-m", "packsight", stage, *arguments]
 
     def prepare(self) -> None:
         """The images, prepared once: the given ones, or as many as configured, rendered."""
@@ -130,11 +130,10 @@ class Work:
 
 def transforms() -> dict[str, Any]:
     """The changes that packsight makes to the side camera's images by default."""
-    configs = ROOT / "configs"
     cfg = OmegaConf.create(
         {
-            "transforms": OmegaConf.load(configs / "transforms" / "standard.yaml"),
-            "perspective": OmegaConf.load(configs / "perspective" / "side.yaml"),
+            "transforms": OmegaConf.load(CONFIGS / "transforms" / "standard.yaml"),
+            "perspective": OmegaConf.load(CONFIGS / "perspective" / "side.yaml"),
         }
     )
     values = OmegaConf.to_container(cfg.transforms, resolve=True)
