@@ -18,9 +18,9 @@ from rich.markup import escape
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
+from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
 from packsight.system.resources import CONFIGS
-from packsight.system.startup import start_quickly
 
 HELP = ("--help", "-h")
 # Plugins register a schema under the name that our own file has; Hydra would have either renamed.
@@ -75,7 +75,7 @@ def script(
         def run() -> None:
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
-            start_quickly()
+            collect_rarely()
             sys.argv[1:] = [spell_out(argument, stage) for argument in sys.argv[1:]]
             overrides = [argument for argument in sys.argv[1:] if argument not in HELP]
             if len(overrides) < len(sys.argv) - 1:

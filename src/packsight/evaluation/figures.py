@@ -14,10 +14,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
 from packsight.domain import LABELS, Perspective
 from packsight.evaluation.metrics import THRESHOLD
-from packsight.evaluation.ranking import auroc, average_precision, counts_by_threshold
 from packsight.system.files import replacing
 
 BLACK, ORANGE, GREEN, BLUE, VERMILION = "black", "#E69F00", "#009E73", "#0072B2", "#D55E00"
@@ -78,14 +83,13 @@ def roc_pr_figure(predictions: pd.DataFrame, title: str) -> Figure:
             "clip_on": False,
             "zorder": 3,
         }
-        alarms, hits = counts_by_threshold(damaged, score)
-        recall, area = hits / hits[-1], auroc(damaged, score)
-        roc.plot(alarms / alarms[-1], recall, label=f"{part} {area:.3f}", **style)
-        # Nothing is said to be damaged at first, so no alarm is false.
-        precision = np.append(1, hits[1:] / (hits + alarms)[1:])
-        area = average_precision(damaged, score)
+        false_alarms, recall, _ = roc_curve(damaged, score)
+        area = roc_auc_score(damaged, score)
+        roc.plot(false_alarms, recall, label=f"{part} {area:.3f}", **style)
+        precision, recall, _ = precision_recall_curve(damaged, score)
+        area = average_precision_score(damaged, score)
         # Average precision sums steps; a straight line between the points would show more.
-        pr.plot(recall, precision, drawstyle="steps-pre", label=f"{part} {area:.3f}", **style)
+        pr.plot(recall, precision, drawstyle="steps-post", label=f"{part} {area:.3f}", **style)
     base = float((predictions["label"] == LABELS[1]).mean())
     pr.axhline(base, color="0.7", linewidth=1)
     for axes, name in ((roc, "AUROC"), (pr, "AP")):
