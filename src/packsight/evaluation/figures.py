@@ -41,8 +41,7 @@ DPI = 120
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, 120 pixels an inch."""
     with replacing(path) as temporary:
-        # Little compression: a run draws a handful, and the rest of it may take seconds.
-        figure.savefig(temporary, dpi=DPI, pil_kwargs={"compress_level": 1})
+        figure.savefig(temporary, dpi=DPI)
 
 
 def confusion_figure(predictions: pd.DataFrame, title: str) -> Figure:
@@ -187,28 +186,15 @@ def _draw_history(axes: Axes, history: pd.DataFrame, column: str) -> None:
 def _canvas(
     title: str, predictions: pd.DataFrame | None, panels: int, size: tuple[float, float]
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side; its title tells how much data is behind it.
-
-    Margins are given, in inches: for matplotlib to find them takes as long as to draw.
-    """
+    """A figure with panels side by side; its title tells how much data is behind it."""
     if predictions is not None:
         packages = predictions["serial"].nunique()
         title = f"{title}\n{len(predictions)} images of {packages} packages"
     # Some 13 letters of this size stand on an inch.
     lines = [part for line in title.splitlines() for part in wrap(line, int(13 * size[0]))]
-    (width, height), (left, right, bottom, line, gap) = size, (0.62, 0.2, 0.48, 0.17, 0.6)
-    top = 0.35 + line * len(lines)
-    figure = Figure(figsize=size)
-    figure.suptitle("\n".join(lines), y=1 - 0.08 / height, va="top", fontsize=10, parse_math=False)
-    panel = (width - left - right - gap * (panels - 1)) / panels
-    margins = {
-        "left": left / width,
-        "right": 1 - right / width,
-        "bottom": bottom / height,
-        "top": 1 - top / height,
-        "wspace": gap / panel,
-    }
-    grid = list(figure.subplots(1, panels, squeeze=False, gridspec_kw=margins).flat)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle("\n".join(lines), fontsize=10, parse_math=False)
+    grid = list(figure.subplots(1, panels, squeeze=False).flat)
     for axes in grid:
         axes.tick_params(labelsize=9)
     return figure, grid
