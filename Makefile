@@ -31,7 +31,7 @@ dashboard: $(VENV)/.installed ## Open TensorBoard over outputs/ (PORT=6006)
 	$(BIN)/tensorboard --logdir outputs --port $(PORT)
 
 clean: ## Remove the environment and the caches; outputs/ stays
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build src/*.egg-info outputs/cache
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache outputs/cache
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -1,16 +1,6 @@
 """Show where a model looked."""
 
-from omegaconf import DictConfig
-
-from packsight.cli import script
-
-
-@script("explain")
-def main(cfg: DictConfig) -> None:
-    from packsight.pipeline.explain import explain
-
-    explain(cfg)
-
+from packsight.stages import run
 
 if __name__ == "__main__":
-    main()
+    run("explain")

@@ -1,16 +1,6 @@
 """Compare the runs of an experiment."""
 
-from omegaconf import DictConfig
-
-from packsight.cli import script
-
-
-@script("report")
-def main(cfg: DictConfig) -> None:
-    from packsight.pipeline.report import report
-
-    report(cfg)
-
+from packsight.stages import run
 
 if __name__ == "__main__":
-    main()
+    run("report")

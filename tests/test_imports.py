@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
 ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation", "data",
          "models", "evaluation", "training", "explanation", "runs", "reporting", "deployment",
-         "benchmark", "pipeline", "jobs", "cli"]  # fmt: skip
+         "benchmark", "pipeline", "jobs", "cli", "stages", "__main__"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:
@@ -17,6 +17,7 @@ def imported(file: Path) -> set[str]:
     for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Import):
             names.update(alias.name for alias in node.names)
     return {name.split(".")[1] for name in names if name.startswith("packsight.")}

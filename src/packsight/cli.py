@@ -1,6 +1,7 @@
 """What every script shares: Hydra, one sentence for a user's mistake, and exit codes."""
 
 import os
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,12 +15,13 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
-from packsight.configuration.choices import CONFIGS, PARTS
+from packsight.configuration.choices import PARTS
 from packsight.jobs import MISTAKES, Multirun, Task, sentence
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
+from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
-from packsight.system.startup import start_quickly
+from packsight.system.resources import CONFIGS
 
 HELP = ("--help", "-h")
 HIDDEN = ("hydra", PARTS)  # from who asks for help: nothing in them is to be chosen
@@ -62,8 +64,10 @@ OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
 OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 
 
-def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate a script's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
+def script(
+    stage: str, command: bool = False
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate a stage's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
 
     0 is success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
     user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM.
@@ -73,7 +77,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
         def run() -> None:
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
-            start_quickly()
+            collect_rarely()
             keep_freed_memory()
             task = Task(main, stage)
             interrupted = False
@@ -83,7 +87,8 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
 
                     sys.argv[1:] = arranged(sys.argv[1:], stage)
                 if not {*HELP}.isdisjoint(sys.argv):
-                    print(help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")]))
+                    text = help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")])
+                    print(as_commands(text) if command else text)
                     return
                 hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
                 task.finish_put_off()
@@ -92,7 +97,9 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             except KeyboardInterrupt:
                 interrupted = True
             if task.mistakes:
-                errors.print(f"[bold red]error:[/] {escape(sentence(task.mistakes[0]))}")
+                told = sentence(task.mistakes[0])
+                told = as_commands(told) if command else told
+                errors.print(f"[bold red]error:[/] {escape(told)}")
                 sys.exit(2)
             journal = Journal(Multirun.outputs, task.sweep)
             outcomes = journal.read()
@@ -114,7 +121,8 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
 def help_text(stage: str, overrides: list[str]) -> str:
     """The help of a stage's configuration file, filled in.
 
-    Hydra's own --help fills in the same, but copies its configuration once per choice: 1.2 s.
+    Hydra's own --help fills in the same, but copies its configuration once per choice: 1.7 s
+    instead of 0.4.
     """
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = hydra.compose(stage, overrides, return_hydra_config=True)
@@ -128,6 +136,11 @@ def help_text(stage: str, overrides: list[str]) -> str:
         OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key not in HIDDEN])
     )
     return template.safe_substitute(APP_CONFIG_GROUPS="\n".join(choices), CONFIG=values)
+
+
+def as_commands(text: str) -> str:
+    """`python scripts/train.py` as `packsight train`, for those who installed a wheel."""
+    return re.sub(r"(?:python )?scripts/(\w+)\.py", r"packsight \1", text)
 
 
 def name_variant(cfg: DictConfig) -> None:

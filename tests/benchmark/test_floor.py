@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from packsight.benchmark import floor, sweep, training
 from packsight.benchmark.run import table
+from packsight.data.transforms_config import augmentation
 
 
 @pytest.mark.parametrize("channels_last", [True, False])
@@ -36,8 +37,22 @@ def test_the_floor_trains_and_writes_its_checkpoint_and_steps(tmp_path, channels
     assert all(value.isfinite().all() for value in state.values())
 
 
-def test_the_floor_augments_as_packsight_does(config):
-    assert transforms() == OmegaConf.to_container(config("train").transforms.pipeline, resolve=True)
+def test_the_floor_changes_images_as_much_as_packsight_does(config):
+    """A square that is moved, turned and lit: its area, place and light vary alike."""
+    image = np.zeros((288, 384, 3), np.uint8)
+    image[90:198, 120:264] = 120
+    pipeline = OmegaConf.to_container(config("train").transforms.pipeline, resolve=True)
+    packsight, rng = augmentation(pipeline), np.random.default_rng(0)
+
+    def facts(changed: np.ndarray) -> tuple[float, float, float]:
+        bright = changed[..., 0] > 60
+        rows, columns = np.nonzero(bright)
+        return bright.sum(), abs(columns.mean() - 191.5) + abs(rows.mean() - 143.5), changed.max()
+
+    one = np.array([facts(floor.augmented(image, rng)) for _ in range(400)])
+    other = np.array([facts(packsight(image, seed)) for seed in range(400)])
+    assert one.mean(0) == pytest.approx(other.mean(0), rel=0.05)
+    assert one.std(0) == pytest.approx(other.std(0), rel=0.25)
 
 
 def test_levers_and_the_sweep_name_values_that_exist(config):

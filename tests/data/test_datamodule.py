@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from packsight.data.datamodule import PackageDataModule, SeededSampler
 from packsight.domain import Split
 from packsight.errors import UserError
 from packsight.imaging.decode import read_image
+from packsight.pipeline.parts import part
 from packsight.preparation.manifest import COLUMNS, write_manifest
 from packsight.preparation.prepared import SUMMARY
 from packsight.preparation.splits import SplitSettings
@@ -55,7 +55,7 @@ def module(prepared, config):
     def build(*overrides: str) -> PackageDataModule:
         root, _ = prepared
         cfg = config("train", "data.batch_size=4", "data.on_device=false", *overrides)
-        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        make = part(cfg, "datamodule")
         return make(source=root, image_size=SIZE, cache_folder=root / "cache")
 
     return build

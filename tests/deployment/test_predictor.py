@@ -6,7 +6,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from packsight.configuration.stored import config_from
 from packsight.deployment.predictor import Predictor
@@ -14,6 +13,7 @@ from packsight.domain import Split
 from packsight.evaluation.scoring import score_split
 from packsight.imaging.belt import load_belts, pack_belts
 from packsight.imaging.decode import read_image
+from packsight.pipeline.parts import part
 from packsight.pipeline.train import resolved
 from packsight.preparation.prepare import prepare
 from packsight.preparation.splits import SplitSettings
@@ -49,9 +49,9 @@ def trained(prepared, config, tmp_path):
         torch.manual_seed(0)
         cfg = config("train", *SMALL, "data.on_device=false", *overrides)
         size = (48, 64)
-        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        make = part(cfg, "datamodule")
         data = make(source=prepared, image_size=size, cache_folder=tmp_path / "cache")
-        network = instantiate(cfg.parts.network, size=size)
+        network = part(cfg, "network")(size=size)
         belts = pack_belts(load_belts(prepared))
         checkpoint = {
             "state_dict": {f"network.{key}": value for key, value in network.state_dict().items()},

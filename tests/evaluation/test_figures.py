@@ -61,6 +61,24 @@ def test_curves_of_both_perspectives_and_of_each() -> None:
     assert legend_texts(figure, 1)[2] == "side 1.000"
 
 
+def test_curves_have_a_point_for_each_distinct_score() -> None:
+    scores = [
+        ("damaged", 0.9),
+        ("intact", 0.5),
+        ("damaged", 0.5),
+        ("intact", 0.1),
+        ("damaged", 0.5),
+    ]
+    table = pd.DataFrame(scores, columns=["label", "probability"])
+    roc, pr = roc_pr_figure(table.assign(serial="01", perspective="top"), "t").axes
+    [line] = [line for line in roc.lines if line.get_label().startswith("top")]
+    assert line.get_xydata().tolist() == [[0, 0], [0, 1 / 3], [0.5, 1], [1, 1]]
+    [line] = [line for line in pr.lines if line.get_label().startswith("top")]
+    # Each precision holds down to the next lower recall: the area is the average precision.
+    assert line.get_drawstyle() == "steps-post"
+    assert line.get_xydata().tolist() == [[1, 0.6], [1, 0.75], [1 / 3, 1], [0, 1]]
+
+
 def test_one_perspective_has_one_line() -> None:
     side = TABLE[TABLE["perspective"] == "side"]
     assert legend_texts(roc_pr_figure(side, "t"), 0) == ["side 1.000"]

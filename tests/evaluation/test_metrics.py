@@ -63,6 +63,18 @@ def test_wilson_interval_of_19_in_20() -> None:
     assert wilson_interval(0, 0) == (None, None)
 
 
+def test_wilson_interval_ends_at_none_and_at_all() -> None:
+    assert wilson_interval(0, 20)[0] == 0.0
+    assert wilson_interval(20, 20)[1] == 1.0
+
+
+def test_a_perfect_ranking_is_one() -> None:
+    rows = [(f"{i:02}", "damaged" if i >= 7 else "intact", i / 19) for i in range(20)]
+    metrics = classification_metrics(pd.DataFrame(rows, columns=["serial", "label", "probability"]))
+    assert metrics["auroc"] == 1.0
+    assert metrics["average_precision"] == pytest.approx(1.0)
+
+
 def test_certain_and_wrong_has_a_finite_loss() -> None:
     table = TABLE.assign(probability=[0.0, 0.0, 0.0, 1.0, 1.0])
     assert classification_metrics(table)["loss"] == pytest.approx(-math.log(1e-7), rel=1e-3)

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.errors import UserError
@@ -19,6 +18,7 @@ from packsight.explanation.baselines import (
     parse_baselines,
 )
 from packsight.explanation.regions import regions_of
+from packsight.pipeline.parts import part
 from packsight.preparation.manifest import COLUMNS, write_manifest
 
 SIZE = (54, 96)
@@ -57,7 +57,7 @@ def frames(tmp_path_factory) -> Path:
 def data(frames, config, tmp_path):
     def build(*overrides: str) -> PackageDataModule:
         cfg = config("train", "data.on_device=false", *overrides)
-        make = instantiate(cfg.parts.datamodule, _partial_=True)
+        make = part(cfg, "datamodule")
         return make(source=frames, image_size=SIZE, cache_folder=tmp_path)
 
     return build

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hydra.utils import instantiate
 
 from packsight.data.crops import crop_windows
 from packsight.domain import parse_boxes
 from packsight.imaging import belt as locate
 from packsight.imaging.belt import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
+from packsight.pipeline.parts import part
 from packsight.preparation.manifest import read_manifest
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import SUMMARY
@@ -159,7 +159,7 @@ def test_prepared_sample_packages_are_whole_in_what_a_model_sees(sample, tmp_pat
     for camera, rows in table.groupby("perspective"):
         cfg = config("train", f"perspective={camera}")
         size = tuple(cfg.crop.image_size)
-        windows = crop_windows(rows, instantiate(cfg.parts.datamodule.crop), size)
+        windows = crop_windows(rows, part(cfg, "datamodule.crop")(), size)
         for row, window in zip(rows.itertuples(), windows, strict=True):
             mask = cv2.imread(str(folder / str(row.mask)), cv2.IMREAD_GRAYSCALE) > 0
             [(xmin, ymin, xmax, ymax)] = parse_boxes(str(row.crop))

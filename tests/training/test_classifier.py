@@ -2,12 +2,12 @@ import lightning as L
 import pandas as pd
 import pytest
 import torch
-from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from packsight.data.datamodule import Batch
 from packsight.models.network import build_network
 from packsight.models.weights import network_state, read_checkpoint
+from packsight.pipeline.parts import part
 from packsight.training.callbacks import History
 from packsight.training.classifier import Classifier, _of_each
 
@@ -29,9 +29,7 @@ def fit(config, tmp_path):
         torch.manual_seed(0)
         cfg = config("train", *overrides)
         network = build_network("resnet10t", (32, 32))
-        classifier = instantiate(cfg.parts.classifier, _partial_=True)(
-            network=network, config={"seed": 0}
-        )
+        classifier = part(cfg, "classifier")(network=network, config={"seed": 0})
         assert isinstance(classifier, Classifier)
         before = {key: value.clone() for key, value in network.state_dict().items()}
         trainer = L.Trainer(

@@ -13,7 +13,7 @@ from packsight.training.tensorboard import show_files
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
 def test_a_picture_is_shown_as_its_file_is(tmp_path: Path, suffix: str) -> None:
     file = tmp_path / f"scores{suffix}"
-    cv2.imwrite(str(file), np.full((20, 30, 3), 128, np.uint8))
+    cv2.imwrite(str(file), np.full((20, 30, 3), (200, 100, 50), np.uint8))
 
     show_files(tmp_path, "figures", [file])
 
@@ -21,4 +21,5 @@ def test_a_picture_is_shown_as_its_file_is(tmp_path: Path, suffix: str) -> None:
     events.Reload()
     [shown] = events.Images("figures/scores")
     assert (shown.width, shown.height) == (30, 20)
-    assert shown.encoded_image_string == file.read_bytes()
+    encoded = np.frombuffer(shown.encoded_image_string, np.uint8)
+    assert np.array_equal(cv2.imdecode(encoded, cv2.IMREAD_COLOR), cv2.imread(str(file)))

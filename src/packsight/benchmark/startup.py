@@ -1,12 +1,13 @@
-"""How long scripts take before they work: their help, and a mistake in the configuration."""
+"""How long stages take before they work: their help, and a mistake in the configuration."""
 
 import subprocess
 import time
 from typing import Any
 
 from packsight.benchmark.measure import Spread
-from packsight.benchmark.work import ROOT, Work
+from packsight.benchmark.work import Work
 from packsight.system.console import track
+from packsight.system.resources import CONFIGS
 
 MISTAKES = {
     "train: an unknown choice": ["train", "model=unknown"],
@@ -17,9 +18,9 @@ MISTAKES = {
 
 
 def startup_times(work: Work) -> dict[str, Any]:
-    """Seconds of each script's --help, and of mistakes until their sentence is printed."""
-    scripts = sorted(file.stem for file in (ROOT / "scripts").glob("*.py"))
-    commands = {f"{name} --help": work.script(name, "--help") for name in scripts}
+    """Seconds of each stage's --help, and of mistakes until their sentence is printed."""
+    stages = sorted(file.stem for file in CONFIGS.glob("*.yaml"))
+    commands = {f"{name} --help": work.script(name, "--help") for name in stages}
     commands |= {name: work.script(*arguments) for name, arguments in MISTAKES.items()}
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     turns = [name for _ in range(work.cfg.repetitions) for name in commands]

@@ -19,8 +19,8 @@ from packsight.benchmark.measure import Contender
 from packsight.configuration.schema import BenchmarkConfig
 from packsight.domain import LABELS, Split
 from packsight.preparation.manifest import read_manifest
+from packsight.system.resources import CONFIGS
 
-ROOT = Path(__file__).resolve().parents[3]
 NAME = "benchmark"  # of the prepared data
 
 
@@ -45,7 +45,7 @@ class Work:
         return manifest[manifest["perspective"] == "side"].reset_index(drop=True)
 
     def script(self, stage: str, *arguments: str) -> list[str]:
-        return [sys.executable, str(ROOT / "scripts" / f"{stage}.py"), *arguments]
+        return [sys.executable, "-m", "packsight", stage, *arguments]
 
     def prepare(self) -> None:
         """The images, prepared once: the given ones, or as many as configured, rendered."""
@@ -131,7 +131,7 @@ class Work:
 
 def transforms() -> dict[str, Any]:
     """The `transforms.pipeline` that packsight's side images go through by default."""
-    with initialize_config_dir(str(ROOT / "configs"), version_base="1.3"):
+    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = compose("train", ["perspective=side"])
     values: Any = OmegaConf.to_container(cfg.transforms.pipeline, resolve=True)
     return values

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from packsight.configuration.yaml_text import load
+from packsight.system.resources import CONFIGS
 
-CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 GLOBAL = "# @package _global_"  # first line of files whose keys stand at the top
 SWEEPER = "override /hydra/sweeper"
 PARTS = "parts"  # what the settings come to; it holds nothing that is not set elsewhere

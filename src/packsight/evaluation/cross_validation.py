@@ -81,7 +81,8 @@ def bootstrap(test: pd.DataFrame, resamples: int = RESAMPLES) -> dict[str, np.nd
     probability = test["probability"].to_numpy(dtype=float)
     damaged = (test["label"] == LABELS[1]).to_numpy()
     right = (probability >= THRESHOLD) == damaged
-    # AUROC is the share of (damaged, intact) pairs in the right order, a tie counting half.
+    # AUROC is the share of (damaged, intact) pairs in the right order, a tie counting half; so that
+    # one product gives it for all draws, where a library would take them one after the other.
     gap = probability[damaged][:, None] - probability[~damaged][None, :]
     ordered = (drawn[:, damaged] @ ((np.sign(gap) + 1) / 2) * drawn[:, ~damaged]).sum(axis=1)
 

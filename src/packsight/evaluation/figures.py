@@ -14,10 +14,15 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
 from packsight.domain import LABELS, Perspective
 from packsight.evaluation.metrics import THRESHOLD
-from packsight.evaluation.ranking import auroc, average_precision, counts_by_threshold
 from packsight.system.files import replacing
 
 BLACK, ORANGE, GREEN, BLUE, VERMILION = "black", "#E69F00", "#009E73", "#0072B2", "#D55E00"
@@ -36,8 +41,7 @@ DPI = 120
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as PNG, 120 pixels an inch."""
     with replacing(path) as temporary:
-        # Little compression: a run draws a handful, and the rest of it may take seconds.
-        figure.savefig(temporary, dpi=DPI, pil_kwargs={"compress_level": 1})
+        figure.savefig(temporary, dpi=DPI)
 
 
 def confusion_figure(predictions: pd.DataFrame, title: str) -> Figure:
@@ -78,14 +82,13 @@ def roc_pr_figure(predictions: pd.DataFrame, title: str) -> Figure:
             "clip_on": False,
             "zorder": 3,
         }
-        alarms, hits = counts_by_threshold(damaged, score)
-        recall, area = hits / hits[-1], auroc(damaged, score)
-        roc.plot(alarms / alarms[-1], recall, label=f"{part} {area:.3f}", **style)
-        # Nothing is said to be damaged at first, so no alarm is false.
-        precision = np.append(1, hits[1:] / (hits + alarms)[1:])
-        area = average_precision(damaged, score)
+        false_alarms, recall, _ = roc_curve(damaged, score)
+        area = roc_auc_score(damaged, score)
+        roc.plot(false_alarms, recall, label=f"{part} {area:.3f}", **style)
+        precision, recall, _ = precision_recall_curve(damaged, score)
+        area = average_precision_score(damaged, score)
         # Average precision sums steps; a straight line between the points would show more.
-        pr.plot(recall, precision, drawstyle="steps-pre", label=f"{part} {area:.3f}", **style)
+        pr.plot(recall, precision, drawstyle="steps-post", label=f"{part} {area:.3f}", **style)
     base = float((predictions["label"] == LABELS[1]).mean())
     pr.axhline(base, color="0.7", linewidth=1)
     for axes, name in ((roc, "AUROC"), (pr, "AP")):
@@ -183,28 +186,15 @@ def _draw_history(axes: Axes, history: pd.DataFrame, column: str) -> None:
 def _canvas(
     title: str, predictions: pd.DataFrame | None, panels: int, size: tuple[float, float]
 ) -> tuple[Figure, list[Axes]]:
-    """A figure with panels side by side; its title tells how much data is behind it.
-
-    Margins are given, in inches: for matplotlib to find them takes as long as to draw.
-    """
+    """A figure with panels side by side; its title tells how much data is behind it."""
     if predictions is not None:
         packages = predictions["serial"].nunique()
         title = f"{title}\n{len(predictions)} images of {packages} packages"
     # Some 13 letters of this size stand on an inch.
     lines = [part for line in title.splitlines() for part in wrap(line, int(13 * size[0]))]
-    (width, height), (left, right, bottom, line, gap) = size, (0.62, 0.2, 0.48, 0.17, 0.6)
-    top = 0.35 + line * len(lines)
-    figure = Figure(figsize=size)
-    figure.suptitle("\n".join(lines), y=1 - 0.08 / height, va="top", fontsize=10, parse_math=False)
-    panel = (width - left - right - gap * (panels - 1)) / panels
-    margins = {
-        "left": left / width,
-        "right": 1 - right / width,
-        "bottom": bottom / height,
-        "top": 1 - top / height,
-        "wspace": gap / panel,
-    }
-    grid = list(figure.subplots(1, panels, squeeze=False, gridspec_kw=margins).flat)
+    figure = Figure(figsize=size, layout="constrained")
+    figure.suptitle("\n".join(lines), fontsize=10, parse_math=False)
+    grid = list(figure.subplots(1, panels, squeeze=False).flat)
     for axes in grid:
         axes.tick_params(labelsize=9)
     return figure, grid

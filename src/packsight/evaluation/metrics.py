@@ -4,13 +4,13 @@ damaged is the positive class, so recall of intact is the specificity, and preci
 negative predictive value.
 """
 
-from math import sqrt
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score, roc_auc_score
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import (
@@ -28,7 +28,6 @@ from torchmetrics.utilities import dim_zero_cat
 
 from packsight.domain import LABELS, Perspective
 from packsight.errors import UserError
-from packsight.evaluation.ranking import auroc, average_precision
 
 THRESHOLD = 0.5  # predicted damaged from this probability on
 SMALLEST = 1e-7  # probabilities are clipped to it and to one minus it before their logarithm
@@ -88,11 +87,8 @@ def wilson_interval(successes: int, trials: int) -> tuple[float | None, float | 
     """95 % interval of a proportion (Wilson 1927); None where there was no trial."""
     if trials == 0:
         return None, None
-    share, more = successes / trials, NormalDist().inv_cdf(0.975) ** 2 / trials
-    middle = (share + more / 2) / (1 + more)
-    spread = sqrt(more * share * (1 - share) + more**2 / 4) / (1 + more)
-    # Rounding alone could leave 0 to 1.
-    return max(0.0, middle - spread), min(1.0, middle + spread)
+    interval = binomtest(successes, trials).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
@@ -130,8 +126,10 @@ def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
         "precision_damaged": _ratio(tp, tp + fp),
         "precision_intact": _ratio(tn, tn + fn),
         "f1": _ratio(2 * tp, 2 * tp + fp + fn),
-        "auroc": auroc(label, probability) if both_labels else None,
-        "average_precision": average_precision(label, probability) if both_labels else None,
+        "auroc": float(roc_auc_score(label, probability)) if both_labels else None,
+        "average_precision": (
+            float(average_precision_score(label, probability)) if both_labels else None
+        ),
         "loss": float(-np.mean(np.log(np.clip(of_label, SMALLEST, 1 - SMALLEST)))),
         "confusion": confusion,
     }

@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
+
+from packsight.pipeline.parts import part
 
 
 def prepare(cfg: DictConfig) -> Path:
     """Images to outputs/data/<name>/ and <name>.zip."""
-    return instantiate(cfg.parts.request).prepare()
+    prepared: Path = part(cfg, "request")().prepare()
+    return prepared

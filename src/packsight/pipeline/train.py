@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from packsight.configuration.stored import resolved
 from packsight.errors import UserError
+from packsight.pipeline.parts import part
 from packsight.system.console import console
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def plan_run(cfg: DictConfig) -> Plan:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
         )
-    return Plan(size, device, among, partial(instantiate, cfg.parts.network, size=size))
+    return Plan(size, device, among, partial(part(cfg, "network"), size=size))
 
 
 def provide_data(cfg: DictConfig, plan: Plan) -> Path:
@@ -89,10 +90,10 @@ def provide_data(cfg: DictConfig, plan: Plan) -> Path:
     from packsight.preparation.prepared import load_data
     from packsight.system.files import sha256
 
-    request = instantiate(cfg.parts.request)
+    request = part(cfg, "request")()
     if not request.is_ready:
         plan.network()  # a mistake in either is told before data are made
-        instantiate(cfg.parts.datamodule.transform)
+        part(cfg, "datamodule.transform")()
     root, _ = load_data(
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
@@ -158,8 +159,7 @@ def assemble(
     network = plan.network()
     if not cfg.finetune.views:
         suit_cpu(network, precision, plan.device)
-    make_data = instantiate(cfg.parts.datamodule, _partial_=True)
-    return network, make_data(source=root, image_size=plan.size)
+    return network, part(cfg, "datamodule")(source=root, image_size=plan.size)
 
 
 def fit_network(
@@ -180,7 +180,7 @@ def fit_network(
     from packsight.training.optim import fused
     from packsight.training.probe import keep_features
 
-    classifier = instantiate(cfg.parts.classifier, _partial_=True)(
+    classifier = part(cfg, "classifier")(
         network=network,
         optimizer=fused(instantiate(cfg.optimizer), precision),
         belts=data.belts,

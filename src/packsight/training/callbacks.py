@@ -7,12 +7,10 @@ import lightning as L
 import pandas as pd
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from torchvision.io import encode_jpeg
 from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.system.files import replacing
-from packsight.training.tensorboard import show_image
 
 
 class History(Checkpoint):
@@ -67,5 +65,5 @@ class AugmentedImages(L.Callback):
         if first and batch.image.ndim == 4:
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    sheet = encode_jpeg(make_grid(batch.image[:16].cpu(), nrow=4), quality=95)
-                    show_image(logger.experiment, "train/images", sheet.numpy().tobytes())
+                    sheet = make_grid(batch.image[:16].cpu(), nrow=4)
+                    logger.experiment.add_image("train/images", sheet)

@@ -1,14 +1,13 @@
 """What a finished run adds to TensorBoard: hyperparameters with their results, and figures."""
 
 from collections.abc import Iterable
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from lightning.pytorch.loggers import Logger, TensorBoardLogger
 from PIL import Image
-from tensorboard.compat.proto.summary_pb2 import Summary
 from torch.utils.tensorboard import SummaryWriter
 
 from packsight.evaluation.figures import history_figure, save
@@ -60,15 +59,6 @@ def show_files(folder: Path, section: str, files: Iterable[Path]) -> None:
     """Add picture files to the TensorBoard images of the run in `folder`, under a section."""
     with SummaryWriter(str(folder / "tensorboard")) as writer:
         for file in files:
-            show_image(writer, f"{section}/{file.stem}", file.read_bytes())
-
-
-def show_image(writer: SummaryWriter, tag: str, encoded: bytes) -> None:
-    """Add a picture to TensorBoard's images: a PNG or JPEG file's bytes, as they are.
-
-    SummaryWriter.add_image packs pixels as tight a PNG as it can; of a sheet of training images
-    that took half a second, and another quarter to sum up its megabyte.
-    """
-    width, height = Image.open(BytesIO(encoded)).size
-    image = Summary.Image(width=width, height=height, colorspace=3, encoded_image_string=encoded)
-    writer._get_file_writer().add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), 0)
+            with Image.open(file) as picture:
+                pixels = np.asarray(picture.convert("RGB"))
+            writer.add_image(f"{section}/{file.stem}", pixels, dataformats="HWC")
