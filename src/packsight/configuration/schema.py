@@ -1,6 +1,6 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
@@ -41,6 +41,7 @@ def _sections(names: list[str]) -> list[str]:
 class PrepareConfig(Config):
     data: DataConfig
     outputs: Outputs
+    parts: dict[str, Any] | None = None  # made of all the others
 
 
 class PreparedConfig(Config):
@@ -123,7 +124,6 @@ class BenchmarkConfig(Config):
     outputs: Outputs
 
 
-Stage = Literal["train", "prepare", "evaluate", "explain", "predict", "report", "benchmark"]
 SCHEMAS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "prepare": PrepareConfig,

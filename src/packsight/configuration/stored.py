@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from omegaconf import OmegaConf
 from pydantic import ValidationError
 
 from packsight.configuration.schema import TrainConfig
@@ -13,13 +14,25 @@ from packsight.configuration.sentences import told
 from packsight.configuration.upgrade import upgrade
 from packsight.configuration.yaml_text import load
 from packsight.errors import UserError
+from packsight.system.files import replacing
 
 FILE = "config.yaml"
 REMEDY = "restore it from a copy (models.zip holds one), or train the run again."
 
 
+def write_values(values: Mapping[str, Any], folder: Path) -> None:
+    """Store a resolved configuration in a run's folder, whole or not at all."""
+    with replacing(folder / FILE) as temporary:
+        OmegaConf.save(OmegaConf.create({**values}), temporary)
+
+
 def read_config(folder: Path) -> TrainConfig:
     """What the run in a folder was trained with. Raises UserError for a damaged config.yaml."""
+    return config_from(read_values(folder), str(folder / FILE))
+
+
+def read_values(folder: Path) -> dict[str, Any]:
+    """A run's configuration just as it is stored. Raises UserError for a damaged config.yaml."""
     file = folder / FILE
     try:
         values = load(file.read_text("utf-8"))
@@ -33,7 +46,7 @@ def read_config(folder: Path) -> TrainConfig:
         raise UserError(f"{file} is no YAML ({_described(error)}); {REMEDY}") from error
     except (RecursionError, ValueError) as error:  # nested without end; a number that is none
         raise UserError(f"{file} is no configuration ({error}); {REMEDY}") from error
-    return config_from(values, str(file))
+    return _mapping(values, str(file))
 
 
 def config_from(values: object, where: str) -> TrainConfig:
@@ -42,11 +55,8 @@ def config_from(values: object, where: str) -> TrainConfig:
     How it was trained (optimizer, trainer, …) is taken as it stands, for it was done. Raises
     UserError that names `where` the values come from and what is wrong with them.
     """
-    if not isinstance(values, Mapping) or not values:
-        said = "is empty" if not values else "holds no keys with values"
-        raise UserError(f"{where} {said}; {REMEDY}")
     try:
-        known = upgrade(values)
+        known = upgrade(_mapping(values, where))
         try:
             return _valid(known)
         except ValidationError as error:
@@ -62,6 +72,13 @@ def config_from(values: object, where: str) -> TrainConfig:
         raise UserError(f"{where} is damaged: {said}{more}; {REMEDY}") from None
     except RecursionError:
         raise UserError(f"{where} is damaged: it is nested without end; {REMEDY}") from None
+
+
+def _mapping(values: object, where: str) -> dict[str, Any]:
+    if not isinstance(values, Mapping) or not values:
+        said = "holds no keys with values" if values else "is empty"
+        raise UserError(f"{where} {said}; {REMEDY}")
+    return {**values}
 
 
 def _valid(values: Mapping[str, Any]) -> TrainConfig:
