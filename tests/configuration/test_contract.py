@@ -18,7 +18,6 @@ CHOSEN = sorted(
     for stage in SCHEMAS
     for group in Choices(stage).groups
     for option in Choices(stage).options(group)
-    if group != "parts"
 )
 
 
@@ -63,7 +62,7 @@ def test_every_key_of_the_files_is_known_to_the_schema(stage):
 @pytest.mark.parametrize("stage", SCHEMAS)
 def test_every_key_of_the_schema_stands_in_a_file(stage):
     """But for arguments of what a section names, which are there to be ranged if they are given."""
-    files = in_files(stage) | {"recipe", "parts"}  # of files that set keys at the top
+    files = in_files(stage) | {"recipe"}  # of files that set keys at the top
     absent = []
     for key in names(stage):
         parent, _ = find(stage, key.split(".")[:-1])

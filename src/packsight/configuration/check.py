@@ -7,6 +7,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import ValidationError
 
+from packsight.configuration.choices import PARTS
 from packsight.configuration.schema import SCHEMAS
 from packsight.configuration.sentences import missing, told
 from packsight.configuration.targets import check_targets
@@ -34,12 +35,13 @@ def checked(cfg: DictConfig, stage: str) -> DictConfig:
 
 def _resolved(cfg: DictConfig, stage: str) -> dict[str, Any]:
     """Plain values. Raises UserError where one is not given, or refers to what is not there."""
-    given = cast(dict[str, Any], OmegaConf.to_container(cfg))
+    settings = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != PARTS])
+    given = cast(dict[str, Any], OmegaConf.to_container(settings))
     absent = [key for key, value in leaves(given) if value == MISSING]
     if absent:
         raise UserError(" ".join(missing(stage, key) for key in absent))
     try:
-        return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=True))
+        return cast(dict[str, Any], OmegaConf.to_container(settings, resolve=True))
     except OmegaConfBaseException as error:
         raw = dict(leaves(given)).get(error.full_key or "", "")
         reason = str(error).splitlines()[0]

@@ -10,6 +10,8 @@ from packsight.configuration.yaml_text import load
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 GLOBAL = "# @package _global_"  # first line of files whose keys stand at the top
 SWEEPER = "override /hydra/sweeper"
+PARTS = "parts"  # what the settings come to; it holds nothing that is not set elsewhere
+NOT_CHOSEN = ("hydra", "override", PARTS)
 
 
 class Choices:
@@ -21,9 +23,9 @@ class Choices:
 
     @cached_property
     def groups(self) -> list[str]:
-        """The stage's config groups, Hydra's own left out."""
+        """The stage's config groups that are there to be chosen from."""
         names = [name for entry in self._defaults(self.stage) for name in entry]
-        return [name for name in names if not name.startswith(("hydra", "override"))]
+        return [name for name in names if not name.startswith(NOT_CHOSEN)]
 
     @cached_property
     def own(self) -> set[str]:

@@ -1,6 +1,6 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -41,7 +41,6 @@ def _sections(names: list[str]) -> list[str]:
 class PrepareConfig(Config):
     data: DataConfig
     outputs: Outputs
-    parts: dict[str, Any] | None = None  # made of all the others
 
 
 class PreparedConfig(Config):

@@ -179,7 +179,6 @@ class TrainConfig(Config):
     folder: Given | None
     measured: dict[str, Any] | None
     manifest: Given | None
-    parts: dict[str, Any] | None = None  # made of all the others; not stored
 
     @model_validator(mode="after")
     def _mode_fits(self, info: ValidationInfo) -> Self:

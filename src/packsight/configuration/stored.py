@@ -1,13 +1,14 @@
-"""The configurations that runs have left behind, of whatever version, read in one place."""
+"""The configurations of runs, of whatever version: read and written in one place."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from pydantic import ValidationError
 
+from packsight.configuration.choices import PARTS
 from packsight.configuration.schema import TrainConfig
 from packsight.configuration.schema_values import STORED
 from packsight.configuration.sentences import told
@@ -20,24 +21,35 @@ FILE = "config.yaml"
 REMEDY = "restore it from a copy (models.zip holds one), or train the run again."
 
 
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A composed configuration as it is stored: plain values, without what they come to."""
+    settings = OmegaConf.masked_copy(cfg, [str(key) for key in cfg if key != PARTS])
+    return cast(dict[str, Any], OmegaConf.to_container(settings, resolve=True))
+
+
 def write_values(values: Mapping[str, Any], folder: Path) -> None:
-    """Store a resolved configuration in a run's folder, whole or not at all."""
+    """Store what a run is trained with."""
     with replacing(folder / FILE) as temporary:
-        OmegaConf.save(OmegaConf.create({**values}), temporary)
+        OmegaConf.save(OmegaConf.create(dict(values)), temporary)
 
 
 def read_config(folder: Path) -> TrainConfig:
     """What the run in a folder was trained with. Raises UserError for a damaged config.yaml."""
-    return config_from(read_values(folder), str(folder / FILE))
+    return config_from(_load(folder / FILE), str(folder / FILE))
 
 
 def read_values(folder: Path) -> dict[str, Any]:
-    """A run's configuration just as it is stored. Raises UserError for a damaged config.yaml."""
-    file = folder / FILE
+    """The same as plain values, each of them. Raises UserError as `read_config`."""
+    values = _load(folder / FILE)
+    config_from(values, str(folder / FILE))
+    return upgrade(values)
+
+
+def _load(file: Path) -> Any:
     try:
-        values = load(file.read_text("utf-8"))
+        return load(file.read_text("utf-8"))
     except FileNotFoundError:
-        raise UserError(f"{folder} holds no {FILE}; give the folder of a run.") from None
+        raise UserError(f"{file.parent} holds no {FILE}; give the folder of a run.") from None
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror}); {REMEDY}") from error
     except UnicodeDecodeError as error:
@@ -46,7 +58,6 @@ def read_values(folder: Path) -> dict[str, Any]:
         raise UserError(f"{file} is no YAML ({_described(error)}); {REMEDY}") from error
     except (RecursionError, ValueError) as error:  # nested without end; a number that is none
         raise UserError(f"{file} is no configuration ({error}); {REMEDY}") from error
-    return _mapping(values, str(file))
 
 
 def config_from(values: object, where: str) -> TrainConfig:
@@ -55,8 +66,11 @@ def config_from(values: object, where: str) -> TrainConfig:
     How it was trained (optimizer, trainer, …) is taken as it stands, for it was done. Raises
     UserError that names `where` the values come from and what is wrong with them.
     """
+    if not isinstance(values, Mapping) or not values:
+        said = "is empty" if not values else "holds no keys with values"
+        raise UserError(f"{where} {said}; {REMEDY}")
     try:
-        known = upgrade(_mapping(values, where))
+        known = upgrade(values)
         try:
             return _valid(known)
         except ValidationError as error:
@@ -72,13 +86,6 @@ def config_from(values: object, where: str) -> TrainConfig:
         raise UserError(f"{where} is damaged: {said}{more}; {REMEDY}") from None
     except RecursionError:
         raise UserError(f"{where} is damaged: it is nested without end; {REMEDY}") from None
-
-
-def _mapping(values: object, where: str) -> dict[str, Any]:
-    if not isinstance(values, Mapping) or not values:
-        said = "holds no keys with values" if values else "is empty"
-        raise UserError(f"{where} {said}; {REMEDY}")
-    return {**values}
 
 
 def _valid(values: Mapping[str, Any]) -> TrainConfig:
