@@ -123,16 +123,22 @@ class Line:
         chosen = values(override)
         if override.is_sweep_override() and not self.sweeps:
             raise UserError(f"{group}={value} is several choices; sweep over them with -m.")
-        if any(isinstance(item, list) for item in chosen) and not self.choices.is_global(group):
+        several = any(isinstance(item, list) for item in chosen)
+        if several and not self._may_be_several(group):
             raise UserError(
                 f"{group}={value} is a list, and {group} is one of {choices}; with -m, "
-                f"{group}={','.join(map(str, chosen[0]))} takes one after the other."
+                f"{group}={value.strip('[]')} takes one after the other."
             )
         names = [name for item in chosen for name in (item if isinstance(item, list) else [item])]
         for name in names:
             self._there_is(group, name)
         self._search(group, value, names)
         return f"{group}={value}"
+
+    def _may_be_several(self, group: str) -> bool:
+        """Whether choices of a group can be put together, as loggers and transforms can."""
+        key, _ = find(self.stage, [group])
+        return self.choices.is_global(group) or (key is not None and key.is_mapping)
 
     def _there_is(self, group: str, name: object) -> None:
         key, _ = find(self.stage, [group])
@@ -153,7 +159,7 @@ class Line:
             if not self.sweeps:
                 raise UserError(
                     f"experiment={name} searches over many runs; start it with -m: "
-                    f"{self.stage}.py -m experiment={name}"
+                    f"python scripts/{self.stage}.py -m experiment={name}"
                 )
             if len(chosen) > 1:
                 raise UserError(

@@ -66,9 +66,8 @@ class Choices:
     def is_common(self, key: str) -> bool:
         """Whether every composed configuration of the stage has the key."""
         group = key.split(".")[0]
-        if group not in self.groups:
-            return key in self.own
-        return len(self.having(key)) == len(self.options(group))
+        in_all = group in self.groups and len(self.having(key)) == len(self.options(group))
+        return in_all or key in self.own
 
     def searches(self) -> list[str]:
         """Experiments that bring a sweeper of their own."""

@@ -59,6 +59,12 @@ class Key:
         return any(get_origin(variant.type) in (list, tuple) for variant in self.variants)
 
     @property
+    def is_mapping(self) -> bool:
+        """Whether it, or a key below it, holds parts by name, which can be put together."""
+        some = [*self.variants, *(v for key in self.children.values() for v in key.variants)]
+        return any(get_origin(variant.type) is dict for variant in some)
+
+    @property
     def is_optional(self) -> bool:
         return any(variant.type is type(None) for variant in self.variants)
 

@@ -1,6 +1,6 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -123,7 +123,6 @@ class BenchmarkConfig(Config):
     outputs: Outputs
 
 
-Stage = Literal["train", "prepare", "evaluate", "explain", "predict", "report", "benchmark"]
 SCHEMAS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "prepare": PrepareConfig,

@@ -90,6 +90,7 @@ class Trainer(TypedDict, total=False):
     devices: Count | Literal["auto"] | list[Natural]
     num_nodes: Count
     max_epochs: Required[Count]
+    max_steps: Count | Literal[-1]
     accumulate_grad_batches: Count
     gradient_clip_val: NotNegative | None
     gradient_clip_algorithm: Literal["norm", "value"] | None

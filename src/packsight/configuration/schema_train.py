@@ -34,7 +34,7 @@ from packsight.configuration.schema_values import (
     Share,
     Size,
     Switch,
-    Text,
+    Variant,
     sentence,
 )
 from packsight.domain import Conflict, CropSource, Perspective, Precision
@@ -100,21 +100,16 @@ class PerspectiveConfig(Config):
     vertical_flip: Share
     paired: Switch
     camera_dropout: PartialShare
-    shared_backbone: Switch | None = None  # of a pair
+    shared_backbone: Switch
     rotate: Degrees
     crop_size: Size
 
     @model_validator(mode="after")
     def _is_a_pair(self) -> Self:
-        if self.shared_backbone is not None and not self.paired:
+        if self.paired and len(self.cameras) < 2:
             raise sentence(
-                f"perspective.shared_backbone={str(self.shared_backbone).lower()} belongs to "
-                f"perspective=pair, not to perspective={self.name}; leave it out."
-            )
-        if self.paired and (self.shared_backbone is None or len(self.cameras) < 2):
-            raise sentence(
-                "perspective.paired=true needs perspective.shared_backbone and both cameras; use "
-                "perspective=pair."
+                "perspective.paired=true needs both cameras; use perspective=pair, or "
+                "perspective.cameras=[top,side]."
             )
         return self
 
@@ -179,7 +174,7 @@ class TrainConfig(Config):
     outputs: Outputs
     monitor: Monitor
     monitor_mode: Literal["min", "max"]
-    variant: Text
+    variant: Variant
     run: RunConfig
     folder: Given | None
     measured: dict[str, Any] | None

@@ -66,6 +66,10 @@ def _folder_key(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _variant(name: str, info: ValidationInfo) -> str:
+    return _folder_key(name, info) if name else name
+
+
 def _experiment(name: str, info: ValidationInfo) -> str:
     if name in TAKEN and info.context != STORED:
         raise ValueError
@@ -104,6 +108,7 @@ FolderKey = Annotated[Given, AfterValidator(_folder_key), Field(description=KEY)
 Experiment = Annotated[
     FolderKey, AfterValidator(_experiment), Field(description=f"{KEY}, not data or cache")
 ]
+Variant = Annotated[Text, AfterValidator(_variant), Field(description=f"auto, or {KEY}")]
 Outputs = Annotated[Given, Field(description="a folder")]
 Texts = Annotated[list[Given], BeforeValidator(_list)]
 Monitor = Annotated[

@@ -32,8 +32,13 @@ def told(error: ErrorDetails, stage: str, values: Mapping[str, Any]) -> tuple[st
 def missing(stage: str, name: str) -> str:
     """A sentence about a key that has no value."""
     key, _ = find(stage, name.split("."))
-    if name in Choices(stage).groups:
-        return f"{name} is missing; choose {name}={'|'.join(Choices(stage).options(name))}."
+    choices, group = Choices(stage), name.split(".")[0]
+    if name in choices.groups:
+        return f"{name} is missing; choose {name}={'|'.join(choices.options(name))}."
+    having = choices.having(name) if group in choices.groups else []
+    if having and name.endswith("._target_"):
+        section = name.removesuffix("._target_")
+        return f"{section} belongs to {group}={'|'.join(having)}, which is not chosen."
     return f"{name} is not given; add {name}=, {key.allowed if key else 'a value'}."
 
 
@@ -55,7 +60,7 @@ def unknown(name: str, stage: str, among: Iterable[str] = ()) -> str:
         return f"{name} is unknown to {stage}; it is a key of {' and '.join(elsewhere)}."
     if near is not None:
         return f"{name} is unknown; do you mean {near}?"
-    return f"{name} is unknown; {stage}.py --help shows all keys."
+    return f"{name} is unknown; scripts/{stage}.py --help shows all keys."
 
 
 def shown(value: Any) -> str:

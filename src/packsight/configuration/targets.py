@@ -16,13 +16,16 @@ from packsight.configuration.nearest import nearest
 from packsight.errors import UserError
 
 HYDRAS = ("_target_", "_partial_", "_args_", "_recursive_", "_convert_")
-# What a training gives to the trainer itself, and how a user chooses it.
+# What a training gives to them itself, and what its user can do instead.
 OURS = {
-    "trainer.precision": "precision=",
-    "trainer.callbacks": "callbacks=",
-    "trainer.logger": "logger=",
-    "trainer.default_root_dir": "outputs= and name=",
-    "trainer.plugins": "trainer.strategy=",
+    "optimizer.params": "leave it out",
+    "scheduler.optimizer": "leave it out",
+    "scheduler.total_steps": "leave it out",
+    "trainer.callbacks": "use callbacks=",
+    "trainer.default_root_dir": "use outputs= and name=",
+    "trainer.logger": "use logger=",
+    "trainer.plugins": "leave it out",
+    "trainer.precision": "use precision=",
 }
 
 Section = tuple[str, Mapping[str, Any]]  # its key, and what it holds
@@ -39,22 +42,24 @@ def check_targets(values: Mapping[str, Any], stage: str, known: bool = False) ->
         arguments = section.keys() - set(HYDRAS)
         for argument in sorted(arguments):
             if (name := f"{key}.{argument}") in OURS:
-                raise UserError(f"{name} is set by packsight; use {OURS[name]}.")
+                raise UserError(f"{name} is set by packsight; {OURS[name]}.")
         given = shipped.get(section["_target_"])
         if not known and given is not None and arguments <= given:
             continue
         takes = _arguments(key, section["_target_"])
-        for argument in sorted(arguments - takes if takes is not None else ()):
+        for argument in [] if takes is None else sorted(arguments - takes):
             close = nearest(argument, given or ()) or nearest(argument, takes or ())
             raise UserError(_refused(f"{key}.{argument}", section["_target_"], close, choices))
 
 
-def _sections(values: Mapping[str, Any], prefix: str = "") -> Iterator[Section]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            if "_target_" in value:
-                yield f"{prefix}{name}", value
-            yield from _sections(value, f"{prefix}{name}.")
+def _sections(values: Any, key: str = "") -> Iterator[Section]:
+    """All that name a target, at any depth."""
+    if isinstance(values, Mapping) and "_target_" in values:
+        yield key, values
+    parts = values if isinstance(values, Mapping) else dict(enumerate(values))
+    for name, part in parts.items():
+        if isinstance(part, Mapping | list):
+            yield from _sections(part, f"{key}.{name}" if key else str(name))
 
 
 @cache
@@ -69,11 +74,15 @@ def _shipped(stage: str) -> Mapping[str, set[str]]:
 
 
 def _arguments(key: str, target: str) -> set[str] | None:
-    """The names of a target's arguments; None where it takes any."""
-    parameters = inspect.signature(_located(key, target)).parameters.values()
-    if any(parameter.kind == inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+    """The names of a target's arguments; None where it takes any, or does not tell."""
+    located = _located(key, target)
+    try:
+        parameters = inspect.signature(located).parameters.values()
+    except ValueError:  # it is not written in Python
         return None
-    return {parameter.name for parameter in parameters}
+    if any(parameter.kind == parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    return {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
 
 
 def _located(key: str, target: str) -> Callable[..., Any]:

@@ -6,7 +6,13 @@ from typing import Any
 # What earlier versions had no key for, as they did it.
 ADDED: dict[str, Any] = {
     "data": {"cache_gb": float("inf"), "on_device": None},
-    "perspective": {"paired": False, "camera_dropout": 0.0, "rotate": 0, "crop_size": [240, 320]},
+    "perspective": {
+        "paired": False,
+        "camera_dropout": 0.0,
+        "shared_backbone": True,
+        "rotate": 0,
+        "crop_size": [240, 320],
+    },
     "crop": {"name": "none", "margin": 0.0, "upright": [], "image_size": None},
     "model": {"memory_format": "channels_last", "compile": None},
     "transforms": {"average_mirrored": False},
