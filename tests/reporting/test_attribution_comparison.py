@@ -7,15 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
 from packsight.reporting.attribution_comparison import (
-    attributions_cells,
-    attributions_table,
+    AttributionComparison,
     belt_sentences,
     collect_attributions,
     write_attributions,
 )
+from packsight.reporting.attribution_table import attributions_cells, attributions_table
 from packsight.reporting.leaderboard import collect, leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import pool_runs
@@ -135,19 +134,25 @@ def test_an_experiment_without_explanations_has_no_comparison(experiment):
     assert not (experiment / "attributions.csv").exists()
 
 
-def test_a_model_that_leans_on_the_belt_gets_a_warning_mark(experiment):
+def test_a_model_that_leans_on_the_belt_gets_a_warning_mark(experiment, printed):
     frame = collect(experiment, max_belt_share=0.5).set_index("backbone")
     assert frame.loc["resnet18", "leans_on_belt"]
     assert not frame.loc["vit_tiny", "leans_on_belt"].any()
     assert not collect(experiment)["leans_on_belt"].any()  # unless asked
-    console = Console(width=120)
-    with console.capture() as captured:
-        console.print(leaderboard_table(collect(experiment, max_belt_share=0.5)))
-    assert captured.get().count("! belt 0.70") == 1
+    lines = printed(leaderboard_table(collect(experiment, max_belt_share=0.5)), 120)
+    assert "".join(lines).count("! belt 0.70") == 1
 
 
-def test_the_table_fits_a_terminal(experiment):
-    console = Console(width=80)
-    with console.capture() as captured:
-        console.print(attributions_table(collect_attributions(experiment, collect(experiment))))
-    assert max(map(len, captured.get().splitlines())) <= 80
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_table_keeps_names_and_numbers_whole(experiment, printed, width):
+    attributions = collect_attributions(experiment, collect(experiment))
+    names = {"resnet18": "tf_efficientnet_lite0", "vit_tiny": "vit_tiny_patch16_224"}
+    renamed = AttributionComparison(attributions.rows.replace({"backbone": names}), [])
+    lines = printed(attributions_table(renamed), width)
+    assert max(map(len, lines)) <= width
+    words = [word for line in lines for word in line.split()]
+    cells = attributions_cells(renamed)
+    for word in (word for row in cells for cell in row[1:] for word in cell.split()):
+        assert word in words
+    if width == 120:
+        assert " ".join(cells[0][1:]) in [" ".join(line.split()) for line in lines]

@@ -1,7 +1,6 @@
 """Runs on disk become ranked rows: by validation, never by test, whatever state they are in."""
 
 import json
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ import pandas as pd
 import pytest
 import yaml
 from omegaconf import OmegaConf
-from rich.console import Console
 
 from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
@@ -169,15 +167,37 @@ def test_folds_are_ranked_apart(tmp_path: Path) -> None:
     assert frame["rank"].tolist() == [1, 2, 1]
 
 
-def test_table_fits_80_columns_and_takes_names_as_text(tmp_path: Path) -> None:
+def test_table_fits_80_columns_and_takes_names_as_text(tmp_path: Path, printed) -> None:
     write_run(tmp_path, "tf_efficientnet_lite0", right=19, val=0.2)
     write_run(tmp_path, "[red]odd", val=0.9, state="failed")
     write_run(tmp_path, "resnet18", "both", parts={"top": numbers(6, 10), "side": numbers(9, 10)})
-    console = Console(width=80, record=True, file=StringIO())
-    console.print(leaderboard_table(collect(tmp_path)))
-    lines = console.export_text().splitlines()
+    lines = printed(leaderboard_table(collect(tmp_path)))
     first = next(line for line in lines if "tf_efficientnet_lite0" in line)
-    cells = "side 1 tf_efficientnet_lite0 0.200 0.95 0.76–0.99 0.50 0.25 0.750"
-    assert " ".join(first.split()) == cells
+    assert first.split() == ["tf_efficientnet_lite0", "1", "0.200", "0.95", "0.76–0.99", "0.50",
+                             "0.25", "0.750"]  # fmt: skip
     assert any("[red]odd" in line and "failed" in line for line in lines)
     assert any(line.split() == ["its", "top", "images", "0.60"] for line in lines)
+    headings = [line.strip() for line in lines]
+    assert headings.index("both cameras") < headings.index("side camera")
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_names_and_numbers_are_whole_whatever_tells_runs_apart(
+    tmp_path: Path, printed, width: int
+) -> None:
+    names = ("tf_efficientnet_lite0", "mobilenetv3_small_100", "vit_tiny_patch16_224",
+             "vit_base_patch16_clip_224.laion2b_ft_in12k_in1k")  # fmt: skip
+    for place, name in enumerate(names):
+        for fold in (0, 1):
+            write_run(tmp_path, name, right=12 + place, val=0.125, fold=fold, last=f"fold{fold}")
+    frame = collect(tmp_path).assign(
+        precision=["fp32", "bf16_true"] * 4, weights=["bundled", "none"] * 4, seed=range(8),
+        crop=["auto", "none"] * 4, recipe=["few_images", "full_frame"] * 4,
+    )  # fmt: skip
+    lines = printed(leaderboard_table(frame), width)
+    assert max(map(len, lines)) <= width
+    words = [word.strip(",") for line in lines for word in line.split()]
+    told = ("bf16_true", "weights=bundled", "crop=none", "full_frame", "fold=1", "seed=7")
+    figures = ("0.125", "0.60", "0.39–0.78", "0.75", "0.53–0.89", "0.50", "0.25", "0.750")
+    for word in (*names, *told, *figures):
+        assert word in words

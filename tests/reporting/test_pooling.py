@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
 from packsight.reporting.findings import findings
 from packsight.reporting.leaderboard import collect, leaderboard_table
@@ -193,15 +191,25 @@ def test_findings_tell_whether_fusing_helps_and_how_sure_that_is(pooled: Pooled)
     assert "intervals overlap" in fusing
 
 
-def test_table_fits_100_columns(pooled: Pooled, experiment: Path) -> None:
-    console = Console(width=100, record=True, file=StringIO())
-    console.print(pooled_table(pooled.rows))
-    console.print(leaderboard_table(collect(experiment)))  # a pair is a camera like others
-    lines = console.export_text().splitlines()
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_table_keeps_names_and_numbers_whole(
+    pooled: Pooled, experiment: Path, printed, width: int
+) -> None:
+    names = {"noisy": "tf_efficientnet_lite0", "good": "mobilenetv3_small_100",
+             "noisy + good": "tf_efficientnet_lite0 + mobilenetv3_small_100"}  # fmt: skip
+    lines = printed(pooled_table(pooled.rows.replace({"backbone": names})), width)
+    lines += printed(leaderboard_table(collect(experiment)), width)  # a pair is one camera more
+    assert max(map(len, lines)) <= width
     assert not any("…" in line for line in lines)
-    best = row(pooled, backbone="good", fusion="")
-    interval = f"{best['accuracy']:.2f} {best['accuracy_low']:.2f}–{best['accuracy_high']:.2f}"
-    assert any("good" in line and interval in line for line in lines)
+    words = [word for line in lines for word in line.split()]
+    noisy = row(pooled, backbone="noisy", perspective="top")
+    figures = [f"{noisy['accuracy_low']:.2f}–{noisy['accuracy_high']:.2f}",
+               f"{noisy['auroc_low']:.2f}–{noisy['auroc_high']:.2f}",
+               f"{noisy['recall_damaged']:.2f}/{noisy['recall_intact']:.2f}"]  # fmt: skip
+    for word in ("tf_efficientnet_lite0", "mobilenetv3_small_100", *figures):
+        assert word in words
+    beside = [line.split() for line in lines if line.startswith("tf_efficientnet_lite0 ")]
+    assert any(f"{noisy['accuracy']:.2f}" in cells for cells in beside)
 
 
 def test_crop_is_shown_where_it_differs(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 from packsight.errors import UserError
 from packsight.reporting.sweep_end import finish, pack_models
 from packsight.runs.journal import Ending, Journal, Outcome
+from packsight.system.console import console
 from packsight.system.files import read_json
 
 
@@ -48,6 +49,22 @@ def test_the_end_of_a_sweep_names_what_tells_its_jobs_apart(capsys, tmp_path):
     assert "failed" in printed
     assert "out of memory" in printed
     assert "seed=0" not in printed
+
+
+def test_in_80_columns_no_override_of_a_job_is_broken(capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr(console, "width", 80)
+    overrides = [
+        [f"model.backbone={name}", f"perspective={camera}", "precision=bf16_true", "data.fold=4"]
+        for name in ("tf_efficientnet_lite0", "vit_tiny_patch16_224")
+        for camera in ("top", "side")
+    ]
+    failed = Outcome(3, overrides[3], str(tmp_path), Ending.FAILED, "out of memory " * 20)
+    finish("train", [*(Outcome(n, overrides[n], str(tmp_path)) for n in range(3)), failed])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    words = [word for line in lines for word in line.split()]
+    assert {word for job in overrides for word in job[:2]} <= set(words)
+    assert words.count("memory") == 20
 
 
 def test_a_journal_gathers_what_jobs_wrote_in_their_order(tmp_path):

@@ -6,14 +6,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
+from rich.markup import escape
 
 from packsight.benchmark.measure import Spread, plain
 from packsight.benchmark.work import Work
 from packsight.configuration.schema import BenchmarkConfig
 from packsight.system.console import console
 from packsight.system.files import write_json
+from packsight.system.fitted_table import FittedTable
 
 # Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {
@@ -46,24 +46,22 @@ def benchmark(cfg: BenchmarkConfig) -> Path:
         report[section] = plain(results)
         write_json(file, report)
         console.print(table(section, results))
-    console.print(f"results: [cyan]{file}[/]")
+    console.print(f"results: [cyan]{file}[/]", soft_wrap=True)
     return file
 
 
-def table(section: str, results: Mapping[str, Any]) -> Table:
+def table(section: str, results: Mapping[str, Any]) -> FittedTable:
     """A row for each thing measured, a column for each number: its median, and range if it fits."""
     rows = dict(_rows(results))
     columns = list(dict.fromkeys(key for row in rows.values() for key in row))
-    found = Table(
-        title=section, title_justify="left", box=SIMPLE_HEAD, show_edge=False, pad_edge=False,
-        collapse_padding=True,
-    )  # fmt: skip
-    found.add_column("")
-    for column in columns:
-        words = column.replace("images_per_second", "images/s").replace("_ratio", "_×")
-        found.add_column(words.replace("_", "\n"), justify="right", no_wrap=True)
+    heads = [
+        column.replace("images_per_second", "images/s").replace("_ratio", "_×").replace("_", " ")
+        for column in columns
+    ]
+    found = FittedTable(section, ("", *heads))
     for name, row in rows.items():
-        found.add_row(name, *(_shown(row.get(column, ""), len(columns) > 5) for column in columns))
+        cells = (_shown(row.get(column, ""), len(columns) > 5) for column in columns)
+        found.add_row(escape(name), *map(escape, cells))
     return found
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from rich.table import Table
 from torch import Tensor
 
 from packsight.data.datamodule import PackageDataModule
@@ -18,6 +17,7 @@ from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
 from packsight.models.network import Axes, Network
 from packsight.system.console import counted
 from packsight.system.files import replacing, write_json
+from packsight.system.fitted_table import FittedTable
 from packsight.system.parallel import on_all_cores
 
 SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")
@@ -61,16 +61,15 @@ def score_split(
     return table.assign(cameras=rows["cameras"]) if "cameras" in rows else table
 
 
-def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> Table:
+def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> FittedTable:
     """A split's metrics for the terminal: a row for all images, and for each camera of several."""
-    table = Table(title=title, title_justify="left")
-    for column in ("images", "packages", "accuracy", "95 %", *SHOWN[1:]):
-        table.add_column(column.replace("_", " "), justify="right")
+    columns = ("", "images", "packages", "accuracy", "recall damaged", "recall intact", "AUROC")
+    table = FittedTable(title, columns)
     for part, values in metrics.items():
-        interval = f"{values['accuracy_low']:.2f}–{values['accuracy_high']:.2f}"
         shown = ["–" if values[name] is None else f"{values[name]:.3f}" for name in SHOWN]
-        images = f"{values['images']} {part}" if len(metrics) > 1 else str(values["images"])
-        table.add_row(images, str(values["packages"]), shown[0], interval, *shown[1:])
+        interval = f" [dim]{values['accuracy_low']:.2f}–{values['accuracy_high']:.2f}[/]"
+        counts = str(values["images"]), str(values["packages"])
+        table.add_row(part, *counts, shown[0] + interval, *shown[1:])
     return table
 
 

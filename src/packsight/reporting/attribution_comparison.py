@@ -8,16 +8,13 @@ import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.box import SIMPLE_HEAD
-from rich.markup import escape
-from rich.table import Table
 
 from packsight.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
 from packsight.explanation.measures import pool_measures
 from packsight.explanation.sanity import verdicts
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import read_image
-from packsight.reporting.leaderboard import number, text, varying
+from packsight.reporting.leaderboard import text, varying
 from packsight.system.files import replacing
 
 KEYS = [
@@ -34,12 +31,6 @@ COMPARED = (
     ("deletion_auc", "hit", "deletion AUC"),
 )
 COLOURS = {"top": ORANGE, "side": GREEN, "both": BLUE, "pair": VERMILION}
-CAPTION = (
-    "Mean over images of damaged packages, 95% interval by bootstrap over packages. Shares are of "
-    "what speaks for damaged; in brackets the share of area that the region covers, which a map "
-    "that says nothing would score. Pointing game: the map is highest on the damage. Deletion AUC, "
-    "of packages that were found: low where the score falls as the map's first pixels go."
-)
 
 
 @dataclass(frozen=True)
@@ -59,17 +50,22 @@ class AttributionComparison:
             cells = {(row["measure"], row["outcome"]): row for _, row in group.iterrows()}
             yield group.iloc[0], cells
 
-    def names(self) -> list[str]:
-        """What to call each configuration: its backbone, and what tells it from others."""
+    def telling(self) -> list[str]:
+        """The settings that tell configurations of one camera and backbone apart."""
         single = self.rows.drop_duplicates(KEYS)
         # What backbone and camera determine is no news.
         keys = ["perspective", "backbone"]
         for key in KEYS[3:]:
             if len(single.drop_duplicates([*keys, key])) > len(single.drop_duplicates(keys)):
                 keys.append(key)
+        return keys[2:]
+
+    def names(self) -> list[str]:
+        """What to call each configuration: its backbone, and what tells it from others."""
+        telling = self.telling()
         return [
-            ", ".join([row["backbone"], *(f"{key} {text(row[key]) or '–'}" for key in keys[2:])])
-            for _, row in single.iterrows()
+            ", ".join([row["backbone"], *(f"{key} {text(row[key]) or '–'}" for key in telling)])
+            for _, row in self.rows.drop_duplicates(KEYS).iterrows()
         ]
 
 
@@ -117,54 +113,6 @@ def write_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionComp
         with replacing(experiment / f"attributions_{name}.png") as file:
             cv2.imwrite(str(file), picture[..., ::-1])
     return attributions
-
-
-def attributions_table(attributions: AttributionComparison) -> Table:
-    """The comparison for the terminal."""
-    shared = [
-        f"{key} {attributions.rows[key].iloc[0]}"
-        for key in KEYS
-        if attributions.rows[key].nunique(dropna=False) == 1
-        and text(attributions.rows[key].iloc[0])
-    ]
-    table = Table(
-        title="where the models looked", title_justify="left", caption_justify="left",
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
-        caption=escape(f"{CAPTION} All rows: {', '.join(shared)}."),
-    )  # fmt: skip
-    table.add_column("camera", no_wrap=True)
-    table.add_column("model", overflow="fold", min_width=10)
-    for *_, name in COMPARED:
-        table.add_column(name, justify="right", min_width=9)
-    for name, (row, cells) in zip(attributions.names(), attributions.configurations(), strict=True):
-        values = [
-            _cell(cells.get((measure, outcome)), "[dim]", "[/]") for measure, outcome, _ in COMPARED
-        ]
-        table.add_row(escape(row["perspective"]), escape(name), *values)
-    return table
-
-
-def attributions_cells(attributions: AttributionComparison) -> list[list[str]]:
-    """The comparison for the report: camera, model, and a cell for each of `COMPARED`."""
-    return [
-        [
-            row["perspective"],
-            name,
-            *(_cell(cells.get((measure, outcome))) for measure, outcome, _ in COMPARED),
-        ]
-        for name, (row, cells) in zip(
-            attributions.names(), attributions.configurations(), strict=True
-        )
-    ]
-
-
-def _cell(row: pd.Series | None, dim: str = "", end: str = "") -> str:
-    """`0.62 0.55–0.70 (0.40)`: the mean, its interval, the region's area."""
-    if row is None:
-        return ""
-    interval = "" if pd.isna(row["low"]) else f" {dim}{row['low']:.2f}–{row['high']:.2f}{end}"
-    area = "" if pd.isna(row["area"]) else f" ({row['area']:.2f})"
-    return f"{number(row['mean'])}{interval}{area}"
 
 
 def attributions_figure(attributions: AttributionComparison) -> Figure:

@@ -82,7 +82,7 @@ def write_verdicts(runs: Sequence[Run], folders: Mapping[str, Path], kind: Fusio
         fused = {"fusion": asdict(fusion), "top": top.name, "side": side.name}
         write_json(folder / "metrics.json", metrics | fused)
         console.print(metrics_table(metrics, f"{top.title} + {side.title}, fused by {kind}"))
-        console.print(f"verdicts: [cyan]{folder}[/]")
+        console.print(f"verdicts: [cyan]{folder}[/]", soft_wrap=True)
 
 
 def _beside(folder: Path) -> Path:

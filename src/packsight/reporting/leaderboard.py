@@ -1,24 +1,28 @@
 """The runs of an experiment as one table, ranked by what they reached on validation."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.box import SIMPLE_HEAD
 from rich.markup import escape
-from rich.table import Table
 
 from packsight.configuration.schema import TrainConfig
 from packsight.configuration.stored import read_config
 from packsight.domain import Perspective
 from packsight.errors import UserError
 from packsight.system.files import read_json, replacing
+from packsight.system.fitted_table import FittedTable
 
 # Ranks compare runs only where the same packages were scored by the same metric.
 COMPARABLE = ["data", "fold", "perspective", "monitor"]
 # What may tell two runs apart beside backbone and perspective; shown where it differs.
 SETTINGS = ("data", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
+# Those whose values need no name beside them.
+PLAIN = ("fusion", "recipe", "precision", "test", "method")
+CAMERAS = {"top": "top camera", "side": "side camera", "both": "both cameras",
+           "pair": "pairs of images"}  # fmt: skip
 TESTED = (
     "accuracy", "accuracy_low", "accuracy_high", "recall_damaged", "recall_intact", "auroc",
     "average_precision", "images", "packages",
@@ -74,29 +78,26 @@ def varying(frame: pd.DataFrame) -> list[str]:
     return names if frame.duplicated(keys).any() else told
 
 
-def leaderboard_table(frame: pd.DataFrame) -> Table:
+def leaderboard_table(frame: pd.DataFrame) -> FittedTable:
     """The leaderboard for the terminal; what all runs share stands in its caption."""
     differing = varying(frame)
     monitors = " / ".join(name.removeprefix("val/") for name in frame["monitor"].dropna().unique())
-    table = Table(
-        title="leaderboard", title_justify="left", caption_justify="left",
-        box=SIMPLE_HEAD, show_edge=False, pad_edge=False, collapse_padding=True,
-    )  # fmt: skip
-    table.add_column("camera")
-    table.add_column("#", justify="right")
-    table.add_column("backbone", overflow="fold")
-    for name in differing:
-        table.add_column(name, overflow="fold")
-    for name in (escape(monitors), "accuracy", "damaged", "intact", "AUROC"):
-        table.add_column(name, justify="right", no_wrap=True)
+    shared = [f"{name} {value}" for name in SETTINGS if name not in differing
+              if (value := text(frame[name].iloc[0]))]  # fmt: skip
+    packages = "–".join(sorted({text(count) for count in frame["test_packages"].dropna()}))
+    table = FittedTable(
+        "leaderboard",
+        ("model", "#", monitors, "accuracy", "damaged", "intact", "AUROC"),
+        f"#: rank by {monitors} on validation. Accuracy with 95% interval, recall of damaged and "
+        f"of intact, AUROC: {packages or 'no'} test packages. All runs: {', '.join(shared)}.",
+    )
     for perspective, runs in frame.groupby("perspective", dropna=False):
+        table.add_heading(escape(camera(perspective)))
         for _, run in runs.iterrows():
             finished = run["state"] == "done"
             table.add_row(
-                escape(text(perspective)),
+                model(run, differing) + _warning(run),
                 text(run["rank"]),
-                escape(text(run["backbone"])) + _warning(run),
-                *(escape(text(run[name])) for name in differing),
                 number(run["monitor_value"], 3),
                 _interval(run) if finished else escape(text(run["state"])),
                 number(run["test_recall_damaged"]),
@@ -105,17 +106,24 @@ def leaderboard_table(frame: pd.DataFrame) -> Table:
             )
             for part in Perspective:
                 if not pd.isna(accuracy := run[f"test_accuracy_{part}"]):
-                    blank = [""] * (len(differing) + 1)
-                    table.add_row("", "", f"  its {part} images", *blank, number(accuracy))
-        table.add_section()
-    shared = [f"{name} {value}" for name in SETTINGS if name not in differing
-              if (value := text(frame[name].iloc[0]))]  # fmt: skip
-    packages = "–".join(sorted({text(count) for count in frame["test_packages"].dropna()}))
-    table.caption = escape(
-        f"#: rank by {monitors} on validation. Accuracy with 95% interval, recall of damaged and "
-        f"of intact, AUROC: {packages or 'no'} test packages. All runs: {', '.join(shared)}."
-    )
+                    table.add_row(f"  its {part} images", "", "", number(accuracy), "", "", "")
     return table
+
+
+def camera(perspective: Any) -> str:
+    """What a perspective's rows stand under."""
+    return CAMERAS.get(text(perspective), text(perspective))
+
+
+def model(row: pd.Series, differing: Sequence[str]) -> str:
+    """A model's cell, as markup: its backbone, then the settings that tell it from others."""
+    words = [
+        value if name in PLAIN else f"{name}={value}"
+        for name in differing
+        if (value := text(row[name]))
+    ]
+    settings = f" [dim]{escape(', '.join(words))}[/]" if words else ""
+    return escape(text(row["backbone"])) + settings
 
 
 def text(value: Any) -> str:

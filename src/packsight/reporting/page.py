@@ -23,13 +23,12 @@ from packsight.evaluation.figures import (
 )
 from packsight.explanation.gallery import DENSITY
 from packsight.reporting.attribution_comparison import (
-    CAPTION,
     COMPARED,
     AttributionComparison,
-    attributions_cells,
     attributions_figure,
     belt_sentences,
 )
+from packsight.reporting.attribution_table import CAPTION, attributions_cells
 from packsight.reporting.findings import findings
 from packsight.reporting.leaderboard import number, read_history, text, varying
 from packsight.reporting.pooling import Pooled, read_predictions, shown

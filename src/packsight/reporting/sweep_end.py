@@ -5,15 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from packsight.errors import UserError
-from packsight.reporting.attribution_comparison import (
-    AttributionComparison,
-    attributions_table,
-    write_attributions,
-)
+from packsight.reporting.attribution_comparison import AttributionComparison, write_attributions
+from packsight.reporting.attribution_table import attributions_table
 from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, write_pooled
@@ -71,13 +69,13 @@ def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
     After a training sweep write the report, its tables and models.zip.
     """
     shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
-    table = Table(title="jobs", title_justify="left")
-    for column in ("job", "state", "error"):
-        table.add_column(column, overflow="fold")
+    table = Table("state", "job", title="jobs", title_justify="left", box=SIMPLE_HEAD,
+                  show_edge=False, pad_edge=False)  # fmt: skip
     for outcome in outcomes:
         name = " ".join(override for override in outcome.overrides if override not in shared)
-        state = f"[{COLOURS[outcome.ending]}]{outcome.ending}[/]"
-        table.add_row(escape(name), state, escape(outcome.error))
+        colour = COLOURS[outcome.ending]
+        error = f"\n[{colour}]{escape(outcome.error)}[/]" if outcome.error else ""
+        table.add_row(f"[{colour}]{outcome.ending}[/]", escape(name) + error)
     console.print(table)
     if stage != "train":
         return

@@ -92,7 +92,7 @@ class Run:
             self.image_size,
             drop_rate=model.drop_rate,
             paired=perspective.paired,
-            shared_backbone=perspective.shared_backbone is not False,
+            shared_backbone=perspective.shared_backbone,
         )
         network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
         return network.float().eval()
