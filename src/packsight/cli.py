@@ -101,7 +101,7 @@ def script(stage: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], N
             if interrupted:
                 errors.print("[bold red]interrupted:[/] the same command goes on from here.")
                 sys.exit(130)
-            sys.exit(any(outcome.ending == Ending.FAILED for outcome in outcomes))
+            sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
 
         return run
 

@@ -55,6 +55,7 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.training.compilation import check_compile
     from packsight.training.cpu_kernels import suit_cpu
     from packsight.training.fit import fit
+    from packsight.training.loggers import check_loggers
     from packsight.training.tensorboard import log_results
 
     device = precisions.choose_device(cfg.trainer.accelerator)
@@ -62,6 +63,7 @@ def train(cfg: DictConfig) -> "Trained":
     keeps_features(cfg.finetune)  # refuses what cannot be kept
     check_on_device(cfg)
     check_compile(cfg, device)
+    check_loggers(cfg.logger)
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
@@ -92,10 +94,10 @@ def train(cfg: DictConfig) -> "Trained":
             return Trained(folder, skipped=True)
         if attempt.checkpoint:
             console.print(f"goes on: [cyan]{folder}[/]", soft_wrap=True)
-        board = fit(network, data, load_belts(root), cfg, precision, folder, attempt.checkpoint)
+        loggers = fit(network, data, load_belts(root), cfg, precision, folder, attempt.checkpoint)
         splits = [Split.VAL, Split.TEST]
         metrics = _evaluate(read_run(folder), data, splits, cfg.trainer.accelerator, folder)
-        log_results(board, folder, config, metrics)
+        log_results(loggers, folder, config, metrics)
     console.print(f"run: [cyan]{folder}[/]", soft_wrap=True)
     return Trained(folder)
 

@@ -10,19 +10,19 @@ from typing import Any
 import lightning as L
 import torch
 from hydra.utils import instantiate
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.imaging.belt import BeltModel
 from packsight.models.finetune import keeps_features
 from packsight.models.network import Network, memory_format
-from packsight.models.weights import read_checkpoint
 from packsight.system.parallel import one_core
 from packsight.training.callbacks import History
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
+from packsight.training.loggers import run_loggers
 from packsight.training.optim import fused
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import Probe, keep_features
@@ -36,8 +36,8 @@ def fit(
     precision: Precision,
     folder: Path,
     checkpoint: Path | None = None,
-) -> Logger:
-    """Train, from a checkpoint on where there is one. Returns the experiment logger.
+) -> list[Logger]:
+    """Train, from a checkpoint on where there is one. Returns the loggers.
 
     Checkpoints and history.csv go to the run's folder. Raises KeyboardInterrupt where SIGINT or
     SIGTERM ended the training.
@@ -54,10 +54,7 @@ def fit(
     if keeps_features(cfg.finetune):
         kind, seen = Probe, keep_features(network, data, cfg, precision)
     classifier = kind(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
-    board = instantiate(cfg.logger)
-    if checkpoint and isinstance(board, TensorBoardLogger):
-        # What a killed process had shown of an epoch that is trained again is to be forgotten.
-        board = instantiate(cfg.logger, purge_step=read_checkpoint(checkpoint)["global_step"])
+    loggers = run_loggers(cfg.logger, folder, checkpoint)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     if cfg.model.compile:
         callbacks.append(Compiled(cfg.model.compile))
@@ -65,7 +62,7 @@ def fit(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
         callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks],
-        logger=board,
+        logger=loggers,
         plugins=[WholeCheckpoints()],
     )
     # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
@@ -75,4 +72,4 @@ def fit(
             trainer.fit(classifier, seen, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
-    return board
+    return loggers
