@@ -1,3 +1,3 @@
 """packsight: train, compare and explain classifiers of damaged packages seen by two cameras."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
