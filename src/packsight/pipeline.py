@@ -54,7 +54,7 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.training.autotune import candidates
     from packsight.training.compilation import check_compile
     from packsight.training.cpu_kernels import suit_cpu
-    from packsight.training.fit import fit
+    from packsight.training.fit import fit, logger_makers
     from packsight.training.loggers import check_loggers
     from packsight.training.tensorboard import log_results
 
@@ -63,7 +63,7 @@ def train(cfg: DictConfig) -> "Trained":
     keeps_features(cfg.finetune)  # refuses what cannot be kept
     check_on_device(cfg)
     check_compile(cfg, device)
-    check_loggers(cfg.logger)
+    check_loggers(logger_makers(cfg.logger))
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."

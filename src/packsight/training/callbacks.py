@@ -1,18 +1,37 @@
 """What shows a training as it goes: progress, history.csv, a sheet of training images."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
+import cv2
 import lightning as L
 import pandas as pd
 from lightning.pytorch.callbacks import Checkpoint, RichProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
-from torchvision.io import encode_jpeg
 from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.system.files import replacing
 from packsight.training.tensorboard import show_image
+
+# Warnings of Lightning's that tell of no mistake here.
+EXPECTED = (
+    ".*LeafSpec",  # how Lightning asks torch for something
+    ".*does not have many workers",  # images come decoded from the cache
+    "Checkpoint directory .* is not empty",  # the run goes on
+    ".*sync_dist=True",  # torchmetrics brings the processes' values together
+)
+
+
+class Quiet(L.Callback):
+    """Keeps such warnings from the terminal, in every process; it stands before the others."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        for message in EXPECTED:
+            warnings.filterwarnings("ignore", message=message)
 
 
 class History(Checkpoint):
@@ -67,5 +86,6 @@ class AugmentedImages(L.Callback):
         if first and batch.image.ndim == 4:
             for logger in trainer.loggers:
                 if isinstance(logger, TensorBoardLogger):
-                    sheet = encode_jpeg(make_grid(batch.image[:16].cpu(), nrow=4), quality=95)
-                    show_image(logger.experiment, "train/images", sheet.numpy().tobytes())
+                    sheet = make_grid(batch.image[:16].cpu(), nrow=4).permute(1, 2, 0).numpy()
+                    _, encoded = cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+                    show_image(logger.experiment, "train/images", encoded.tobytes())

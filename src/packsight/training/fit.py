@@ -1,9 +1,9 @@
 """A run's training: its configuration's parts put together, and Lightning's trainer."""
 
 import logging
-import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from packsight.imaging.belt import BeltModel
 from packsight.models.finetune import keeps_features
 from packsight.models.network import Network, memory_format
 from packsight.system.parallel import one_core
-from packsight.training.callbacks import History
+from packsight.training.callbacks import History, Quiet
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
@@ -26,6 +26,15 @@ from packsight.training.loggers import run_loggers
 from packsight.training.optim import fused
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import Probe, keep_features
+
+
+def logger_makers(parts: DictConfig) -> dict[str, partial[Logger]]:
+    """What makes each logger of a configuration, by its name; one that is null is left out."""
+    return {
+        str(name): instantiate(part, _partial_=True, _convert_="all")
+        for name, part in parts.items()
+        if part
+    }
 
 
 def fit(
@@ -43,8 +52,6 @@ def fit(
     SIGTERM ended the training.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     config: Any = OmegaConf.to_container(cfg, resolve=True)
     optimizer = fused(instantiate(cfg.optimizer), precision)
     scheduler = instantiate(cfg.scheduler)
@@ -54,14 +61,14 @@ def fit(
     if keeps_features(cfg.finetune):
         kind, seen = Probe, keep_features(network, data, cfg, precision)
     classifier = kind(network, optimizer, scheduler, cfg.finetune, layout, config, belts)
-    loggers = run_loggers(cfg.logger, folder, checkpoint)
+    loggers = run_loggers(logger_makers(cfg.logger), folder, checkpoint)
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     if cfg.model.compile:
         callbacks.append(Compiled(cfg.model.compile))
     trainer = instantiate(cfg.trainer, _partial_=True)(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
-        callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks],
+        callbacks=[Quiet(), StayStopped(), History(folder / "history.csv"), *callbacks],
         logger=loggers,
         plugins=[WholeCheckpoints()],
     )

@@ -4,12 +4,12 @@ import math
 import os
 import uuid
 from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from hydra.utils import get_class, instantiate
 from lightning.pytorch.loggers import (
     CSVLogger,
     Logger,
@@ -23,24 +23,26 @@ from packsight.errors import UserError
 from packsight.models.weights import read_checkpoint
 from packsight.system.files import read_json, write_json
 
-EXTRAS: dict[type, str] = {MLFlowLogger: "mlflow", WandbLogger: "wandb"}  # extra and package
+EXTRAS: dict[Any, str] = {MLFlowLogger: "mlflow", WandbLogger: "wandb"}  # extra and package
 IDS = "logger_ids.json"  # {name in the configuration: what the run is called there}
 # Nothing leaves the machine that was not asked for.
 QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "WANDB_ERROR_REPORTING": "false"}
 
 
-def check_loggers(parts: Mapping[str, Any]) -> None:
+def check_loggers(makers: Mapping[str, partial[Logger]]) -> None:
     """Raise UserError for a logger whose package is not installed."""
-    for name, part in _wanted(parts).items():
-        package = EXTRAS.get(get_class(part["_target_"]))
+    for name, make in makers.items():
+        package = EXTRAS.get(make.func)
         if package and find_spec(package) is None:
             raise UserError(
                 f"logger={name} needs the package {package}: pip install 'packsight[{package}]'."
             )
 
 
-def run_loggers(parts: Mapping[str, Any], folder: Path, checkpoint: Path | None) -> list[Logger]:
-    """The loggers of the run in a folder, from {name: its configuration, or null}.
+def run_loggers(
+    makers: Mapping[str, partial[Logger]], folder: Path, checkpoint: Path | None
+) -> list[Logger]:
+    """The loggers of the run in a folder, from {name: what makes it}.
 
     With the checkpoint that the run goes on from, each takes up what it had of the run. What a
     killed process had shown of an epoch that is trained again is forgotten, where a logger can.
@@ -49,20 +51,20 @@ def run_loggers(parts: Mapping[str, Any], folder: Path, checkpoint: Path | None)
     step = read_checkpoint(checkpoint)["global_step"] if checkpoint else None
     earlier = read_json(folder / IDS) if checkpoint and (folder / IDS).is_file() else {}
     loggers, ids = [], {}
-    for name, part in _wanted(parts).items():
-        kind, given = get_class(part["_target_"]), {}
-        if kind is TensorBoardLogger and step is not None:
+    for name, make in makers.items():
+        given: dict[str, Any] = {}
+        if make.func is TensorBoardLogger and step is not None:
             given["purge_step"] = step
-        elif kind is MLFlowLogger and _knows(part["tracking_uri"], earlier.get(name)):
+        elif make.func is MLFlowLogger and _knows(make.keywords["tracking_uri"], earlier.get(name)):
             given["run_id"] = earlier[name]
-        elif kind is WandbLogger:
+        elif make.func is WandbLogger:
             _end_wandb_run()
             given["id"] = earlier.get(name, uuid.uuid4().hex[:8])
-        logger: Logger = instantiate(part, **given, _convert_="all")
+        logger = make(**given)
         if getattr(rank_zero_only, "rank", 0) == 0:
             if isinstance(logger, CSVLogger) and step is not None:
                 _write_again(logger, step)
-            elif kind in EXTRAS:
+            elif make.func in EXTRAS:
                 ids[name] = logger.version
         loggers.append(logger)
     if ids:
@@ -81,10 +83,6 @@ def log_to_others(
     logger.finalize("success")
     if isinstance(logger, WandbLogger):
         _end_wandb_run()
-
-
-def _wanted(parts: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: part for name, part in parts.items() if part}
 
 
 def _knows(tracking_uri: str, run_id: str | None) -> bool:
@@ -109,17 +107,19 @@ def _end_wandb_run() -> None:
 
 
 def _write_again(logger: CSVLogger, before: float = math.inf) -> int:
-    """Write the rows from before a step again; returns the last one's step.
+    """Write the epochs' rows from before a step again; returns the last one's step.
 
-    CSVLogger begins with an empty file in every process.
+    CSVLogger begins with an empty folder in every process.
     """
     file = Path(logger.log_dir, "metrics.csv")
-    rows = pd.read_csv(file, dtype=str) if file.is_file() else pd.DataFrame({"step": []})
-    file.unlink(missing_ok=True)
+    rows = pd.read_csv(file, dtype=str) if file.is_file() else pd.DataFrame(columns=["step"])
+    for left in file.parent.glob("*"):
+        left.unlink()
     step = 0
     for _, row in rows[rows["step"].astype(int) < before].iterrows():
         known = row.dropna().to_dict()
-        step = int(known.pop("step"))
-        logger.log_metrics(known, step)
+        if "epoch" in known:  # else a result of the end that is to come again
+            step = int(known.pop("step"))
+            logger.log_metrics(known, step)
     logger.save()
     return step
