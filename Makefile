@@ -28,7 +28,7 @@ benchmark: $(VENV)/.installed ## Measure how fast packsight is here (40 minutes 
 	$(BIN)/python scripts/benchmark.py
 
 dashboard: $(VENV)/.installed ## Open TensorBoard over outputs/ (PORT=6006)
-	$(BIN)/tensorboard --logdir outputs --port $(PORT)
+	$(BIN)/python -m packsight.reporting.dashboard outputs --port $(PORT)
 
 clean: ## Remove the environment and the caches; outputs/ stays
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache outputs/cache

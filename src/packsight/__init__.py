@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from packsight.sample.render import render_sample
     from packsight.training.classifier import Classifier
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 # Where each name comes from; it is imported when it is asked for, because torch takes seconds.
 _HOMES = {

@@ -111,7 +111,7 @@ def script(
             if interrupted:
                 errors.print("[bold red]interrupted:[/] the same command goes on from here.")
                 sys.exit(130)
-            sys.exit(any(outcome.ending == Ending.FAILED for outcome in outcomes))
+            sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
 
         return run
 

@@ -79,6 +79,7 @@ def run(contender: Contender) -> Numbers:
             env=inherited | dict(contender.environment),
         )  # fmt: skip
         _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)  # Popen has not seen it end
     seconds = time.time() - started
     if status:
         end = log.read_text(encoding="utf-8")[-2000:]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -68,6 +69,7 @@ class ImageCache:
 
     def _open(self) -> None:
         self.in_use = hold(self.file)
+        weakref.finalize(self, self.in_use.close)
         self.images = np.load(self.file, mmap_mode="r")
 
     def __getstate__(self) -> dict[str, object]:

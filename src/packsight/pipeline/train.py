@@ -69,6 +69,7 @@ def plan_run(cfg: DictConfig) -> Plan:
     from packsight.models.finetune import check_views
     from packsight.training.autotune import candidates
     from packsight.training.compilation import check_compile
+    from packsight.training.loggers import check_loggers
     from packsight.training.precision import choose_device
 
     device = choose_device(cfg.trainer.accelerator)
@@ -78,6 +79,7 @@ def plan_run(cfg: DictConfig) -> Plan:
         cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views, cfg.transforms.pipeline
     )
     check_compile(cfg.model.compile, cfg.finetune.views)
+    check_loggers(logger_makers(cfg))
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
@@ -162,6 +164,15 @@ def assemble(
     return network, part(cfg, "datamodule")(source=root, image_size=plan.size)
 
 
+def logger_makers(cfg: DictConfig) -> dict[str, Any]:
+    """What makes each logger, by its name; one that is null is left out."""
+    return {
+        str(name): instantiate(logger, _partial_=True, _convert_="all")
+        for name, logger in cfg.logger.items()
+        if logger
+    }
+
+
 def fit_network(
     cfg: DictConfig,
     plan: Plan,
@@ -175,8 +186,8 @@ def fit_network(
     """Train; returns the experiment loggers."""
     import lightning as L
 
-    from packsight.models.weights import read_checkpoint
     from packsight.training.fit import fit
+    from packsight.training.loggers import run_loggers
     from packsight.training.optim import fused
     from packsight.training.probe import keep_features
 
@@ -191,11 +202,7 @@ def fit_network(
         views = min(cfg.finetune.views, cfg.trainer.max_epochs)
         layout = cfg.model.memory_format
         shown = keep_features(network, data, views, precision, layout, plan.device)
-    # What a killed process had shown of an epoch that is trained again is to be forgotten.
-    resumed = read_checkpoint(attempt.checkpoint)["global_step"] if attempt.checkpoint else None
-    again = {} if resumed is None else {"purge_step": resumed}
-    board = "TensorBoardLogger" in cfg.logger._target_
-    loggers = [instantiate(cfg.logger, **again if board else {})]
+    loggers = run_loggers(logger_makers(cfg), folder, attempt.checkpoint)
     fit(
         classifier,
         shown,
@@ -225,4 +232,4 @@ def score_run(
 
     run = read_run(folder)
     metrics = evaluate_run(run, data, [Split.VAL, Split.TEST], cfg.trainer.accelerator, folder)
-    log_results(loggers[0], folder, config, metrics)
+    log_results(loggers, folder, config, metrics)

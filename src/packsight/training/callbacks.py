@@ -1,5 +1,7 @@
 """What shows a training as it goes: progress, history.csv, a sheet of training images."""
 
+import logging
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,23 @@ from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.system.files import replacing
+
+# Warnings of Lightning's that tell of no mistake here.
+EXPECTED = (
+    ".*LeafSpec",  # how Lightning asks torch for something
+    ".*does not have many workers",  # images come decoded from the cache
+    "Checkpoint directory .* is not empty",  # the run goes on
+    ".*sync_dist=True",  # torchmetrics brings the processes' values together
+)
+
+
+class Quiet(L.Callback):
+    """Keeps such warnings from the terminal, in every process; it stands before the others."""
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        for message in EXPECTED:
+            warnings.filterwarnings("ignore", message=message)
 
 
 class History(Checkpoint):

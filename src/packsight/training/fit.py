@@ -1,7 +1,6 @@
 """A run's training by Lightning: what stands around the trainer."""
 
 import logging
-import warnings
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -11,7 +10,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from packsight.system.parallel import one_core
-from packsight.training.callbacks import History
+from packsight.training.callbacks import History, Quiet
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
@@ -36,13 +35,11 @@ def fit(
     KeyboardInterrupt where SIGINT or SIGTERM ended the training.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*")  # Lightning's, about torch's own
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # 0 is chosen
     compiled = [Compiled(compile_mode)] if compile_mode else []
     made = trainer(
         precision=LIGHTNING[precision],
         default_root_dir=folder,
-        callbacks=[StayStopped(), History(folder / "history.csv"), *callbacks, *compiled],
+        callbacks=[Quiet(), StayStopped(), History(folder / "history.csv"), *callbacks, *compiled],
         logger=list(loggers),
         plugins=[WholeCheckpoints()],
     )

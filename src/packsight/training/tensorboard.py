@@ -1,6 +1,6 @@
-"""What a finished run adds to TensorBoard: hyperparameters with their results, and figures."""
+"""What a finished run adds to its loggers: settings with their results, TensorBoard figures too."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,19 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from packsight.evaluation.figures import history_figure, save
+from packsight.training.loggers import log_to_others
 
 BESIDE = ("val/loss", "val/auroc", "val/recall_damaged", "train/loss")
 COMPARED = ("accuracy", "recall_damaged", "recall_intact", "auroc")
 
 
 def log_results(
-    logger: Logger, folder: Path, config: dict[str, Any], metrics: dict[str, Any]
+    loggers: Sequence[Logger], folder: Path, config: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
-    """Draw the learning curves; show them, the other figures and hparams in TensorBoard."""
+    """Draw the learning curves; give all loggers settings and results, TensorBoard the figures."""
     history = pd.read_csv(folder / "history.csv")
     title = f"{config['model']['backbone']}, {config['perspective']['name']} camera"
     save(history_figure(history, title), folder / "figures" / "history.png")
-    if not isinstance(logger, TensorBoardLogger):
-        return
     chosen = {
         "backbone": config["model"]["backbone"],
         "weights": config["model"]["weights"],
@@ -38,10 +37,14 @@ def log_results(
     }
     test = metrics["test"]["all"]
     results = {f"test/{name}": test[name] for name in COMPARED if test[name] is not None}
-    logger.log_hyperparams(chosen, results)
-    _show_side_by_side(logger.experiment, chosen["perspective"], history)
-    logger.finalize("success")
-    show_files(folder, "figures", sorted((folder / "figures").glob("*.png")))
+    for logger in loggers:
+        if isinstance(logger, TensorBoardLogger):
+            logger.log_hyperparams(chosen, results)
+            _show_side_by_side(logger.experiment, chosen["perspective"], history)
+            logger.finalize("success")
+            show_files(folder, "figures", sorted((folder / "figures").glob("*.png")))
+        else:
+            log_to_others(logger, chosen, results)
 
 
 def _show_side_by_side(writer: SummaryWriter, perspective: str, history: pd.DataFrame) -> None:
