@@ -4,12 +4,13 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import StringIO
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -41,6 +42,34 @@ def config() -> Callable[..., DictConfig]:
             return compose(name, list(overrides))
 
     return build
+
+
+def mutations(raw: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """Damaged copies of a file: bits flipped, cut, bytes taken out, repeated, zeroed or random."""
+    rng = np.random.default_rng(seed)
+    for number in range(count):
+        content = bytearray(raw)
+        place, length = int(rng.integers(len(raw))), int(2 ** rng.uniform(0, 8))
+        match number % 6:
+            case 0:
+                content[place] ^= 1 << int(rng.integers(8))
+            case 1:
+                del content[place:]
+            case 2:
+                del content[place : place + length]
+            case 3:
+                content[place:place] = content[place : place + length]
+            case 4:
+                content[place : place + length] = bytes(min(length, len(raw) - place))
+            case 5:
+                content[place : place + length] = rng.bytes(min(length, len(raw) - place))
+        yield bytes(content)
+
+
+@pytest.fixture(scope="session")
+def mutated() -> Callable[[bytes, int, int], Iterator[bytes]]:
+    """Damaged copies of a file: mutated(raw, count, seed)."""
+    return mutations
 
 
 @pytest.fixture(scope="session")

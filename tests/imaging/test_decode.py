@@ -1,89 +1,362 @@
-"""Frames in use have the pixels that `prepare` would keep, and are refused for the same reasons."""
+"""Prepare, training and prediction see the same pixels, and refuse the same files, in one way."""
 
 import io
+import struct
+import time
+import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFilter
 
+from packsight.errors import UserError
 from packsight.imaging import decode as module
-from packsight.imaging.decode import UnusableImageError, decode, read_rgb
+from packsight.imaging.decode import (
+    UnusableImageError,
+    decode,
+    decode_mask,
+    read_image,
+    read_rgb,
+    to_rgb,
+)
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 56, 3), np.uint8)
+FORMATS = {"png": "PNG", "jpg": "JPEG", "webp": "WEBP", "bmp": "BMP"}
 
 
 def encoded(suffix: str, image: Image.Image | None = None, **options) -> bytes:
     buffer = io.BytesIO()
     image = image or Image.fromarray(PIXELS)
-    image.save(buffer, {"jpg": "JPEG"}.get(suffix, suffix.upper()), **options)
+    image.save(buffer, FORMATS[suffix], **options)
     return buffer.getvalue()
 
 
-def turned(suffix: str) -> bytes:
+def turned(suffix: str, **options) -> bytes:
     exif = Image.Exif()
     exif[0x0112] = 6
-    return encoded(suffix, exif=exif)
+    return encoded(suffix, exif=exif, **options)
+
+
+def chunk(kind: bytes, content: bytes) -> bytes:
+    check = zlib.crc32(kind + content)
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", check)
+
+
+def turned_after_its_pixels() -> bytes:
+    """A PNG whose EXIF stands behind the pixels, where a glance at the header misses it."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    plain = encoded("png")
+    return plain[:-12] + chunk(b"eXIf", exif.tobytes()[6:]) + plain[-12:]
+
+
+def turned_for_opencv_alone(suffix: str) -> bytes:
+    """An orientation that is no number, but a byte: OpenCV obeys it and Pillow does not."""
+    tiff = b"II*\0\x08\0\0\0\x01\0" + struct.pack("<HHIHHI", 0x0112, 1, 1, 6, 0, 0)
+    return encoded(suffix, exif=b"Exif\0\0" + tiff)
 
 
 def kinds() -> dict[str, bytes]:
     rgb = Image.fromarray(PIXELS)
     deep = cv2.imencode(".png", PIXELS.astype(np.uint16) * 257)[1].tobytes()
     return {
-        **{f"plain.{suffix}": encoded(suffix) for suffix in ("png", "jpg", "webp", "bmp")},
+        **{f"plain.{suffix}": encoded(suffix) for suffix in FORMATS},
+        "progressive.jpg": encoded("jpg", progressive=True),
         "grey.png": encoded("png", rgb.convert("L")),
         "palette.png": encoded("png", rgb.convert("P")),
         "transparent.png": encoded("png", rgb.convert("RGBA")),
         "deep.png": deep,
         "turned.png": turned("png"),
+        "turned at its end.png": turned_after_its_pixels(),
         "turned.jpg": turned("jpg"),
+        "turned.webp": turned("webp"),
+        "upright.png": turned_for_opencv_alone("png"),
+        "upright.jpg": turned_for_opencv_alone("jpg"),
         "cmyk.jpg": encoded("jpg", rgb.convert("CMYK")),
         "animated.webp": encoded("webp", save_all=True, append_images=[Image.new("RGB", (56, 40))]),
+        "text that begins as a turn would.png": encoded("png")[:-12]
+        + chunk(b"tEXt", b"Raw profile type nothing\0none")
+        + encoded("png")[-12:],
     }
 
 
+def looked_at(file: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, tuple[int, int]]:
+    """What prediction, training (of the prepared file) and its table get of a file."""
+    decoded = decode(file)
+    kept = file.with_name(f"kept{decoded.suffix}")
+    kept.write_bytes(decoded.content or file.read_bytes())
+    return read_rgb(file), read_image(kept), read_rgb(kept), (decoded.height, decoded.width)
+
+
 @pytest.mark.parametrize("name", kinds())
-def test_pixels_are_those_that_prepare_keeps(tmp_path, name):
+def test_prediction_sees_the_pixels_that_prepare_keeps_and_training_reads(tmp_path, name):
     file = tmp_path / name
     file.write_bytes(kinds()[name])
-    kept = decode(file).content or file.read_bytes()
-    expected = cv2.imdecode(np.frombuffer(kept, np.uint8), cv2.IMREAD_COLOR_RGB)
-    found = read_rgb(file)
+    found, kept, again, size = looked_at(file)
     assert found.dtype == np.uint8
-    assert np.array_equal(found, expected)
+    assert found.shape == (*size, 3)
+    assert np.array_equal(found, kept)
+    assert np.array_equal(found, again)
+    assert size == ((56, 40) if name.startswith("turned") else (40, 56))
+    assert decode(file).rotated is name.startswith("turned")
+
+
+@pytest.mark.parametrize("name", ["plain.png", "plain.bmp", "deep.png", "palette.png"])
+def test_what_loses_nothing_keeps_its_pixels(tmp_path, name):
+    (tmp_path / name).write_bytes(kinds()[name])
+    expected = PIXELS
+    if name == "palette.png":
+        expected = np.asarray(Image.fromarray(PIXELS).convert("P").convert("RGB"))
+    elif name == "deep.png":  # which OpenCV wrote as BGR
+        expected = PIXELS[..., ::-1]
+    assert np.array_equal(read_rgb(tmp_path / name), expected)
 
 
 @pytest.mark.parametrize("name", ["plain.png", "plain.jpg", "plain.webp", "plain.bmp"])
-def test_a_plain_file_is_decoded_once(tmp_path, monkeypatch, name):
+def test_a_plain_file_is_decoded_once_and_kept_as_it_is(tmp_path, monkeypatch, name):
     (tmp_path / name).write_bytes(kinds()[name])
     monkeypatch.setattr(Image.Image, "load", lambda _: pytest.fail("decoded by Pillow too"))
-    monkeypatch.setattr(module, "decode", lambda _: pytest.fail("decoded twice"))
     assert read_rgb(tmp_path / name).shape == PIXELS.shape
+    assert decode(tmp_path / name).content is None
+
+
+def test_frames_may_be_drawn_upon(tmp_path):
+    for name, content in kinds().items():
+        (tmp_path / name).write_bytes(content)
+        read_rgb(tmp_path / name)[0, 0] = 0
+
+
+# Modes: black, grey and white stripes, whatever a file can hold of them.
+
+VALUES = (0, 128, 255)
+
+
+def stripes(mode: str) -> Image.Image:
+    """Stripes of black, mid grey and white, 16 rows each, in a mode of Pillow."""
+    grey = Image.fromarray(np.repeat(np.repeat(np.array(VALUES, np.uint8), 16)[:, None], 48, 1))
+    if mode.startswith("I;16"):
+        deep = np.asarray(grey).astype(np.uint16) * 257
+        return Image.fromarray(deep.astype(">u2") if mode == "I;16B" else deep)
+    if mode in ("I", "F"):
+        return grey.convert(mode)
+    if mode == "1":
+        return grey.point(lambda value: 255 * (value > 200)).convert("1")
+    if mode in ("La", "RGBa"):
+        return grey.convert(mode.upper()).convert(mode)
+    return grey.convert("RGB").convert(mode) if mode not in ("P", "PA") else grey.convert(mode)
+
+
+SAVED = {
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I;16B"),
+    "JPEG": ("1", "L", "RGB", "RGBX", "CMYK", "YCbCr"),
+    "WEBP": ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "LAB",
+             "HSV", "I", "F"),
+    "BMP": ("1", "L", "P", "RGB", "RGBA"),
+}  # fmt: skip
+MODES = sorted({mode for modes in SAVED.values() for mode in modes})
+
+
+def rows(pixels: np.ndarray) -> list[int]:
+    """The value of each stripe; grey has the same in all three channels."""
+    assert np.ptp(pixels.astype(int), axis=2).max() <= 2
+    return [int(np.median(pixels[start + 4 : start + 12])) for start in (0, 16, 32)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"), [(kind, mode) for kind, modes in SAVED.items() for mode in modes]
+)
+def test_black_grey_and_white_stay_in_every_mode_that_a_format_can_hold(tmp_path, kind, mode):
+    file = tmp_path / "stripes"
+    image = stripes(mode)
+    image.save(file, kind, **({"lossless": True} if kind == "WEBP" else {}))
+    expected = [0, 0, 255] if mode == "1" else list(VALUES)
+    tolerance = 2 if kind == "JPEG" or mode in ("CMYK", "YCbCr", "LAB", "HSV") else 0
+    found, kept, *_ = looked_at(file)
+    assert np.abs(np.subtract(rows(found), expected)).max() <= tolerance
+    assert np.array_equal(found, kept)
+    assert (found.min() == 0) or tolerance
+    assert (found.max() == 255) or tolerance
+
+
+def test_the_table_holds_all_that_pillow_can_save(tmp_path):
+    """A mode that a later Pillow can save too has to be looked at."""
+    for kind, modes in SAVED.items():
+        for mode in set(MODES) - set(modes) - {"I;16", "I;16B"}:
+            with pytest.raises((OSError, ValueError)):
+                stripes(mode).save(tmp_path / "stripes", kind)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_every_mode_of_pillow_becomes_8_bit_rgb(mode):
+    if mode in ("I", "F"):  # 32 bits of no known range: no file that is read holds them
+        return
+    expected = [0, 0, 255] if mode == "1" else list(VALUES)
+    found = np.asarray(to_rgb(stripes(mode)))
+    assert np.abs(np.subtract(rows(found), expected)).max() <= 2 * (mode in ("LAB", "HSV", "YCbCr"))
+
+
+def grey_png(bits: int, key: int | None) -> bytes:
+    """Stripes of 0, half and full in a grey PNG; `key` is the value that is transparent."""
+    top = 2**bits - 1
+    lines = []
+    for value in (0, (top + 1) // 2, top):
+        packed = int(format(value, f"0{bits}b") * 48, 2).to_bytes(6 * bits, "big")
+        lines += [b"\0" + packed] * 16
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", struct.pack(">IIBBBBB", 48, 48, bits, 0, 0, 0, 0))
+        + (b"" if key is None else chunk(b"tRNS", struct.pack(">H", key)))
+        + chunk(b"IDAT", zlib.compress(b"".join(lines)))
+        + chunk(b"IEND", b"")
+    )
+
+
+@pytest.mark.parametrize("transparent", [None, 0, 1, 2])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_of_any_depth_where_one_value_is_transparent(tmp_path, bits, transparent):
+    top = 2**bits - 1
+    levels = [0, (top + 1) // 2, top]
+    file = tmp_path / "grey.png"
+    key = None if transparent is None else levels[transparent]
+    file.write_bytes(grey_png(bits, key))
+    expected = [0 if level == key else round(level * 255 / top) for level in levels]
+    assert rows(read_rgb(file)) == pytest.approx(expected, abs=1)
+    assert rows(read_rgb(file))[::2] == expected[::2]
+
+
+@pytest.mark.parametrize("alpha", [0, 128, 255])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "PA"])
+def test_transparent_pixels_lie_over_black(tmp_path, mode, alpha):
+    image = stripes(mode)
+    image.putalpha(alpha)
+    file = tmp_path / "stripes.png"
+    image.save(file, "WEBP" if mode == "PA" else "PNG", lossless=True)
+    expected = [0, 128 * alpha / 255, alpha]
+    assert rows(read_rgb(file)) == pytest.approx(expected, abs=1)
+
+
+def test_a_palette_with_a_transparent_colour_is_black_there(tmp_path):
+    stripes("P").save(tmp_path / "stripes.png", transparency=255)
+    assert rows(read_rgb(tmp_path / "stripes.png")) == [0, 128, 0]
+
+
+@pytest.mark.parametrize(("value", "expected"), [(0, 0), (128, 0), (257 * 128, 128), (65535, 255)])
+def test_deep_colour_keeps_its_range(tmp_path, value, expected):
+    deep = np.full((40, 40, 3), value, np.uint16)
+    (tmp_path / "deep.png").write_bytes(cv2.imencode(".png", deep)[1].tobytes())
+    assert set(read_rgb(tmp_path / "deep.png").ravel().tolist()) == {expected}
+
+
+# Damaged files.
 
 
 def damaged() -> dict[str, bytes]:
     png, jpg = encoded("png"), encoded("jpg")
     flipped = bytearray(png)
     flipped[len(png) // 2] ^= 0xFF
+    small_inside = turned("jpg")
     return {
         "empty.png": b"",
         "text.png": b"no image at all",
         "half.png": png[: len(png) // 2],
         "half.jpg": jpg[: len(jpg) // 2],
+        "half turned.jpg": small_inside[: len(small_inside) // 2],
+        "end.jpg": jpg[:-2],
         "flipped.png": bytes(flipped),
         "small.png": encoded("png", Image.new("RGB", (31, 100))),
         "vector.png": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        **{f"{lost} bytes lost.png": png[:-lost] for lost in range(1, 18)},
+        **{f"grey, {lost} lost.png": encoded("png", stripes("L"))[:-lost] for lost in (1, 12, 16)},
     }
 
 
+def decisions(file: Path) -> tuple[str | None, str | None, str | None]:
+    """Why each of the three does not take a file, if it does not."""
+    found: list[str | None] = []
+    for look in (decode, read_rgb, read_image):
+        try:
+            look(file)
+            found.append(None)
+        except UnusableImageError as error:
+            found.append(str(error))
+        except UserError as error:
+            found.append(str(error).split("image (", 1)[1].rsplit("); restore", 1)[0])
+    return found[0], found[1], found[2]
+
+
 @pytest.mark.parametrize("name", damaged())
-def test_what_prepare_refuses_is_refused_for_its_reason(tmp_path: Path, name):
+def test_what_prepare_refuses_all_refuse_for_its_reason(tmp_path, name):
     file = tmp_path / name
     file.write_bytes(damaged()[name])
-    with pytest.raises(UnusableImageError) as expected:
-        decode(file)
-    with pytest.raises(UnusableImageError) as found:
-        read_rgb(file)
-    assert str(found.value) == str(expected.value)
-    assert str(found.value)
+    expected, *others = decisions(file)
+    assert expected
+    assert others == [expected, expected]
+
+
+def test_a_file_that_cannot_be_opened_is_refused_alike(tmp_path, monkeypatch):
+    def refuse(_: Path) -> bytes:
+        raise PermissionError(13, "Permission denied")
+
+    assert "No such file" in (decisions(tmp_path / "vanished.png")[0] or "")
+    with pytest.raises(UnusableImageError, match="cannot be opened"):
+        decode_mask(tmp_path / "vanished.png", (9, 9))
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    reasons = decisions(tmp_path / "closed.png")
+    assert set(reasons) == {"the file cannot be opened (Permission denied)"}
+
+
+def test_a_cut_mask_is_refused():
+    with pytest.raises(UnusableImageError, match="cut"):
+        module._check_whole(encoded("png")[:-3], "PNG")
+
+
+def healthy() -> dict[str, bytes]:
+    """Small files of every kind, with smooth content as photographs have it."""
+    noise = np.random.default_rng(1).integers(0, 256, (12, 16, 3), np.uint8)
+    photo = Image.fromarray(noise).resize((64, 48)).filter(ImageFilter.GaussianBlur(2))
+    return {
+        "png": encoded("png", photo),
+        "grey.png": encoded("png", photo.convert("L")),
+        "alpha.png": encoded("png", photo.convert("RGBA")),
+        "jpg": encoded("jpg", photo, quality=90),
+        "progressive.jpg": encoded("jpg", photo, quality=90, progressive=True),
+        "turned.jpg": turned("jpg", image=photo),
+        "webp": encoded("webp", photo),
+        "lossless.webp": encoded("webp", photo, lossless=True),
+        "bmp": encoded("bmp", photo),
+        "palette.bmp": encoded("bmp", photo.convert("P")),
+    }
+
+
+def compare(folder: Path, name: str, copies) -> int:
+    """How many damaged copies are refused; all of them alike, and those taken with equal pixels."""
+    file, refused = folder / "mutated", 0
+    for number, content in enumerate(copies):
+        file.write_bytes(content)
+        started = time.monotonic()
+        first, *others = decisions(file)
+        assert others == [first, first], f"{name}, {number}"
+        if first is None:
+            found, kept, again, size = looked_at(file)
+            assert found.shape == (*size, 3), f"{name}, {number}"
+            assert np.array_equal(found, kept), f"{name}, {number}"
+            assert np.array_equal(found, again), f"{name}, {number}"
+        refused += first is not None
+        assert time.monotonic() - started < 5, f"{name}, {number}"
+    return refused
+
+
+@pytest.mark.parametrize("name", healthy())
+def test_damaged_files_are_decided_alike_in_silence(tmp_path, capfd, mutated, name):
+    refused = compare(tmp_path, name, mutated(healthy()[name], 36, 0))
+    assert refused >= (30 if "png" in name else 6)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.mutations
+@pytest.mark.parametrize("name", healthy())
+def test_many_damaged_files_are_decided_alike_in_silence(tmp_path, capfd, mutated, name):
+    compare(tmp_path, name, mutated(healthy()[name], 600, 1))
+    assert capfd.readouterr() == ("", "")

@@ -1,12 +1,16 @@
+import errno
 import os
+import shutil
 import stat
 import struct
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from packsight.errors import UserError
+from packsight.system import archive as module
 from packsight.system.archive import as_folder, extract, member_names, pack
 
 LIMIT = 10**6
@@ -82,11 +86,13 @@ def test_backslashes_of_windows_tools_are_separators(tmp_path, target):
         ("c:/evil", "absolute"),
         ("C:evil", "absolute"),
         ("x" * 256, "longer name"),
+        ("xxx/" * 1500 + "y", "longer path"),
+        (".", "has no name"),
     ],
 )
 def test_names_that_leave_the_target_are_refused(tmp_path, target, name, problem):
     archive = make_zip(tmp_path / "a.zip", {"first": b"1", name: b"2"})
-    assert_refused(archive, target, f"evil.*{problem}|xxx.*{problem}")
+    assert_refused(archive, target, problem)
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR, stat.S_IFSOCK])
@@ -162,6 +168,62 @@ def test_what_is_no_archive_is_refused(tmp_path):
     }.items():
         with pytest.raises(UserError, match=f"{name}.*{match}"), as_folder(tmp_path / name, LIMIT):
             pass
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2,
+                                    zipfile.ZIP_LZMA])  # fmt: skip
+@pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.mutations)])
+def test_damaged_archives_are_unpacked_or_refused_and_leave_nothing(
+    tmp_path, target, mutated, method, count
+):
+    with zipfile.ZipFile(tmp_path / "whole.zip", "w", method) as archive:
+        for number in range(4):
+            archive.writestr(f"damaged/top/{number}_tür.png", bytes(range(256)) * number)
+    whole = (tmp_path / "whole.zip").read_bytes()
+    directory = whole.index(b"PK\x01\x02")
+    copies = [*mutated(whole, count, 0)]
+    copies += [whole[:directory] + end for end in mutated(whole[directory:], count, 1)]
+    for content in copies:
+        (tmp_path / "a.zip").write_bytes(content)
+        with suppress(UserError):
+            extract(tmp_path / "a.zip", target, LIMIT)
+            shutil.rmtree(target)
+        assert not list(target.parent.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.zip", "place", "whole.zip"]
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    archive = make_zip(tmp_path / "a.zip", {"x": b"1"})
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is a file, not a folder"):
+        extract(archive, tmp_path / "file" / "target", LIMIT)
+
+
+def test_a_disk_that_fills_up_is_told_and_leaves_nothing(tmp_path, target, monkeypatch):
+    archive = make_zip(tmp_path / "a.zip", {"x": b"1", "y": b"2"})
+    chunks = module._chunks
+
+    def fill(archive, opened, member):
+        if member.filename == "y":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return chunks(archive, opened, member)
+
+    monkeypatch.setattr(module, "_chunks", fill)
+    assert_refused(archive, target, r"target cannot be written: the disk is full \(.+ MB free\)")
+
+
+def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
+    def refuse(_: Path):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(UserError, match=r"cannot be read \(Permission denied\)"):
+        as_folder(tmp_path, LIMIT).__enter__()
+
+
+def test_a_name_longer_than_paths_are_is_told():
+    with pytest.raises(UserError, match=r"cannot be read \(.*too long\)"):
+        as_folder("x" * 5000, LIMIT).__enter__()
 
 
 def test_a_cut_archive_is_refused(tmp_path, target):

@@ -1,7 +1,9 @@
-"""Image files of any kind, as 8-bit RGB files."""
+"""Image files of any kind as 8-bit RGB, decoded in one way wherever packsight reads one."""
 
 import hashlib
 import io
+import warnings
+import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +12,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
 from packsight.errors import UserError
+from packsight.system.streams import quiet_libraries
 
 MIN_SIDE = 32  # pixels; nothing can be seen in less
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp"}
@@ -17,6 +20,7 @@ SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp"}
 PNG_TURNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 # What is wrong with a file is told once, in its error.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+warnings.filterwarnings("ignore", module="PIL")
 
 
 class UnusableImageError(Exception):
@@ -35,63 +39,45 @@ class Decoded(NamedTuple):
 def decode(path: Path) -> Decoded:
     """Decode a file completely and convert it where it is not plain 8-bit RGB.
 
-    Transparent pixels are laid over black, 16-bit grey is divided by 257, EXIF rotation is
-    applied, and of an animation the first frame is taken. Raises UnusableImageError.
+    Of an animation the first frame is taken. Raises UnusableImageError, also where the file
+    cannot be opened.
     """
-    raw = path.read_bytes()
-    if not raw:
-        raise UnusableImageError("the file is empty")
-    try:
-        with Image.open(io.BytesIO(raw), formats=list(SUFFIXES)) as image:
-            fault = _fault(image)
-            if fault is not None:
-                raise UnusableImageError(fault)
-            rotated = _is_turned(image)
-            plain = _is_plain(image, raw) and not rotated
-            image.load()
-            converted = image if plain else _to_rgb(ImageOps.exif_transpose(image))
-    except UnusableImageError:
-        raise
-    except Exception as error:  # what a decoder raises on damaged files is not documented
-        raise UnusableImageError(f"not a readable image ({_in_short(error)})") from error
-    if plain:
-        suffix = SUFFIXES[image.format or ""]
-        return Decoded(None, suffix, *image.size, hashlib.sha256(raw).hexdigest(), False)
-    content = to_png(converted)
+    raw = _read(path)
+    pixels, kind, rotated = _decode(raw)
+    content = raw if kind else to_png(Image.fromarray(pixels))
+    height, width = pixels.shape[:2]
     digest = hashlib.sha256(content).hexdigest()
-    return Decoded(content, ".png", *converted.size, digest, rotated)
+    converted = None if kind else content
+    return Decoded(converted, SUFFIXES[kind or "PNG"], width, height, digest, rotated)
 
 
 def read_rgb(path: Path) -> np.ndarray:
-    """An image file as RGB uint8 [H, W, 3], with the pixels that `decode` would give it.
-
-    Decodes a plain file once, by OpenCV: its header tells that it is plain. Raises
-    UnusableImageError as `decode` does.
-    """
-    raw = path.read_bytes()
-    pixels = _pixels(raw) if _plain_by_header(raw) else None
-    if pixels is None:  # one to convert, or a damaged one: `decode` says which
-        pixels = _pixels(decode(path).content or raw)
-    if pixels is None:
-        raise UnusableImageError("not a readable image")
-    return pixels
+    """An image file as RGB uint8 [H, W, 3]. Raises UnusableImageError where `decode` does."""
+    return _decode(_read(path))[0]
 
 
 def read_image(path: Path) -> np.ndarray:
-    """Decode a file to RGB uint8 [H, W, 3]. Raises UserError if it is not a readable image."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-    if image is None:
-        raise UserError(f"{path} cannot be read as an image; restore it or prepare the data again.")
-    return image
+    """A prepared file as RGB uint8 [H, W, 3]. Raises UserError if it is not a readable image."""
+    try:
+        return read_rgb(path)
+    except UnusableImageError as error:
+        raise UserError(
+            f"{path} cannot be read as an image ({error}); restore it or prepare the data again."
+        ) from error
 
 
 def decode_mask(path: Path, size: tuple[int, int]) -> bytes:
     """A mask as an 8-bit PNG of 0 and 255 (whatever is not 0). Raises UnusableImageError."""
+    raw = _read(path)
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with Image.open(io.BytesIO(raw), formats=["PNG"]) as image:
             found = image.size
-            values = np.asarray(image.convert("L"))
-    except Exception as error:  # as in `decode`
+            if found == size:
+                _check_chunks(raw)
+                values = np.asarray(image.convert("L"))
+    except UnusableImageError:
+        raise
+    except Exception as error:  # as in `_decode`
         raise UnusableImageError(f"not a readable mask ({_in_short(error)})") from error
     if found != size:
         raise UnusableImageError(
@@ -106,61 +92,119 @@ def to_png(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _pixels(raw: bytes) -> np.ndarray | None:
-    """RGB uint8 [H, W, 3]; None if OpenCV finds the file damaged."""
-    return cv2.imdecode(np.frombuffer(raw, np.uint8), cv2.IMREAD_COLOR_RGB)
+def to_rgb(image: Image.Image) -> Image.Image:
+    """An image of any mode as 8-bit RGB: first its depth, then its transparency, then its colours.
+
+    16-bit grey is divided by 257; transparent pixels are laid over black.
+    """
+    if image.mode.startswith("I"):  # 16-bit grey
+        values = np.asarray(image).astype(np.int64)
+        grey = np.clip((values + 128) // 257, 0, 255).astype(np.uint8)
+        # Of 16 bits too a grey value can stand for transparency.
+        grey[values == image.info.get("transparency", -1)] = 0
+        image = Image.fromarray(grey)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(black, image)
+    rgb = image.convert("RGB")
+    rgb.info.clear()  # colour profile and EXIF no longer describe these pixels
+    return rgb
 
 
-def _plain_by_header(raw: bytes) -> bool:
-    """Whether a file needs no conversion; False where more than its header has to be read."""
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableImageError(f"the file cannot be opened ({error.strerror})") from error
+
+
+def _decode(raw: bytes) -> tuple[np.ndarray, str | None, bool]:
+    """Pixels, the format of a file that is 8-bit RGB itself, and whether EXIF turned the image.
+
+    OpenCV decodes such a file, which takes a sixth less than Pillow and its way to an array;
+    Pillow reads headers and what has to be converted.
+    """
+    if not raw:
+        raise UnusableImageError("the file is empty")
     try:
         with Image.open(io.BytesIO(raw), formats=list(SUFFIXES)) as image:
+            _check_size(image)
+            _check_whole(raw, image.format)
+            bits = raw[24] if image.format == "PNG" else 8
+            plain = _is_plain(image, bits)
             # Pillow decodes a PNG to look for its EXIF.
-            if image.format == "PNG" and any(mark in raw for mark in PNG_TURNS):
-                return False
-            turned = image.format != "PNG" and _is_turned(image)
-            return _fault(image) is None and _is_plain(image, raw) and not turned
-    except Exception:  # as in `decode`, which tells what it is
-        return False
+            told = image.format != "PNG" or any(mark in raw for mark in PNG_TURNS)
+            rotated = told and image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+            if plain and not rotated:
+                return _pixels(raw), image.format, False
+            image.load()
+            _mend_transparency(image, bits)
+            return np.array(to_rgb(ImageOps.exif_transpose(image))), None, rotated
+    except UnusableImageError:
+        raise
+    except Exception as error:  # what a decoder raises on damaged files is not documented
+        raise UnusableImageError(f"not a readable image ({_in_short(error)})") from error
 
 
-def _fault(image: Image.Image) -> str | None:
-    """Why an image of this size is not used, if it is not."""
+def _pixels(raw: bytes) -> np.ndarray:
+    with quiet_libraries():
+        # What EXIF says has been looked at already, in one way for every format.
+        flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+        pixels = cv2.imdecode(np.frombuffer(raw, np.uint8), flags)
+    if pixels is None:
+        raise UnusableImageError("not a readable image (its pixels are damaged)")
+    return pixels
+
+
+def _check_size(image: Image.Image) -> None:
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or np.inf):
-        return f"{image.width}×{image.height} pixels are too many"
+        raise UnusableImageError(f"{image.width}×{image.height} pixels are too many")
     if min(image.size) < MIN_SIDE:
-        return f"{image.width}×{image.height} pixels are too few (at least {MIN_SIDE} a side)"
-    return None
+        raise UnusableImageError(
+            f"{image.width}×{image.height} pixels are too few (at least {MIN_SIDE} a side)"
+        )
 
 
-def _is_turned(image: Image.Image) -> bool:
-    """Whether EXIF says so."""
-    return image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
+def _check_whole(raw: bytes, kind: str | None) -> None:
+    """What decoders overlook, some of them and in some versions."""
+    if kind == "PNG":
+        _check_chunks(raw)
+    elif kind == "JPEG" and raw.rfind(b"\xff\xd9") < raw.rfind(b"\xff\xda"):
+        raise UnusableImageError("not a readable image (the file is cut)")
 
 
-def _is_plain(image: Image.Image, raw: bytes) -> bool:
-    # Pillow shows a 16-bit RGB PNG as 8-bit RGB; byte 24 of the file tells.
-    deep = image.format == "PNG" and raw[24] > 8
+def _check_chunks(raw: bytes) -> None:
+    """Each part of a PNG, to the last, has its check sum."""
+    view, start, kind = memoryview(raw), 8, b""
+    while kind != b"IEND":
+        end = start + 8 + int.from_bytes(raw[start : start + 4])
+        kind = raw[start + 4 : start + 8]
+        if end + 4 > len(raw):
+            raise UnusableImageError("not a readable image (the file is cut)")
+        if zlib.crc32(view[start + 4 : end]) != int.from_bytes(raw[end : end + 4]):
+            raise UnusableImageError("not a readable image (its check sums are wrong)")
+        start = end + 4
+
+
+def _is_plain(image: Image.Image, bits: int) -> bool:
+    """Whether an image is 8-bit RGB. Pillow shows 16-bit RGB so too."""
     return (
         image.format in SUFFIXES
         and image.mode == "RGB"
-        and not deep
+        and bits == 8
         and not image.has_transparency_data
         and getattr(image, "n_frames", 1) == 1
     )
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
-        image = Image.alpha_composite(black, image)
-    elif image.mode.startswith("I"):  # 16-bit grey
-        values = np.asarray(image).astype(np.float64) / 257
-        image = Image.fromarray(np.clip(np.round(values), 0, 255).astype(np.uint8))
-    rgb = image.convert("RGB")
-    rgb.info.clear()  # colour profile and EXIF no longer describe these pixels
-    return rgb
+def _mend_transparency(image: Image.Image, bits: int) -> None:
+    """Bring the value that stands for transparency to the 8 bits that Pillow gives its pixels."""
+    key = image.info.get("transparency")
+    if image.mode == "L" and bits < 8 and isinstance(key, int):
+        image.info["transparency"] = key * 255 // (2**bits - 1)
+    elif image.mode == "RGB" and bits == 16:
+        image.info.pop("transparency", None)  # 8 bits left do not tell which pixels had it
 
 
 def _in_short(error: Exception) -> str:

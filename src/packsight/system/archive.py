@@ -1,19 +1,23 @@
 """Zip archives: unpacked with suspicion, packed so that equal content gives equal bytes."""
 
+import errno
 import lzma
 import os
 import shutil
 import stat
+import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import BinaryIO
 
 from packsight.errors import UserError
-from packsight.system.files import replacing
+from packsight.system.files import making_folder, replacing, temporary_folder, writing
 
+LONGEST = 255  # bytes of a name that file systems allow
 _CHUNK = 1 << 20
 _COMPRESSED = {".png", ".jpg", ".jpeg", ".webp"}  # deflating these again gains nothing
 _UNREADABLE = (
@@ -24,7 +28,17 @@ _UNREADABLE = (
     NotImplementedError,  # a compression method that Python does not know
     OSError,  # bz2's word for damaged data
     ValueError,  # names that are not in the encoding they claim
+    OverflowError,
+    struct.error,
+    MemoryError,  # a dictionary of gigabytes, which a few bytes can ask for
 )
+# What is wrong with a member that cannot be written, whatever folder it were written to.
+_UNWRITABLE = {
+    errno.ENAMETOOLONG: "has a longer path than the system allows",
+    errno.EEXIST: "has the name of another, for this file system",
+    errno.EINVAL: "has a name that this file system does not allow",
+    errno.EILSEQ: "has a name that this file system does not allow",
+}
 
 
 @contextmanager
@@ -34,13 +48,11 @@ def as_folder(source: str | Path, max_bytes: int) -> Iterator[Path]:
     Raises UserError if `source` is absent, empty or no zip, and for what `extract` refuses.
     """
     path = Path(source)
-    if path.is_dir():
-        if not any(path.iterdir()):
-            raise UserError(f"the folder {path} is empty; give one that holds files.")
+    if _is_folder(path):
         yield path
         return
-    with tempfile.TemporaryDirectory(prefix="packsight-") as temporary:
-        folder = Path(temporary, "content")
+    with temporary_folder() as temporary:
+        folder = temporary / "content"
         extract(path, folder, max_bytes)
         yield folder
 
@@ -54,27 +66,22 @@ def extract(archive: Path, target: Path, max_bytes: int) -> None:
     """
     with _opened(archive) as opened:
         files = _checked_files(archive, opened)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            left = max_bytes
-            for name, member in files.items():
-                place = temporary / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with place.open("wb") as file:
-                    for chunk in _chunks(archive, opened, member):
-                        left -= len(chunk)
-                        if left < 0:
-                            raise UserError(
-                                f"{archive} unpacks to more than {max_bytes / 1e9:g} GB (reached "
-                                f"in {member.filename!r}); if you trust it, raise max_unpacked_gb "
-                                "(data.max_unpacked_gb where data is prepared or trained on)."
-                            )
-                        file.write(chunk)
-            temporary.chmod(0o755)  # mkdtemp's folders are closed to others
-            temporary.rename(target)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        making_folder(target.parent)
+        with writing(target):
+            temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            try:
+                left = max_bytes
+                for name, member in files.items():
+                    with _new_file(archive, member, temporary / name) as file:
+                        for chunk in _chunks(archive, opened, member):
+                            left -= len(chunk)
+                            if left < 0:
+                                raise _too_large(archive, member, max_bytes)
+                            file.write(chunk)
+                temporary.chmod(0o755)  # mkdtemp's folders are closed to others
+                temporary.rename(target)
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
 
 
 def member_names(archive: Path) -> list[str]:
@@ -98,6 +105,23 @@ def pack(archive: Path, root: Path, members: Iterable[Path]) -> None:
                 shutil.copyfileobj(source, destination, _CHUNK)
 
 
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder that holds something. Raises UserError if it is an empty one."""
+    try:
+        found = path.stat()
+        if not stat.S_ISDIR(found.st_mode):
+            return False
+        if next(path.iterdir(), None) is None:
+            raise UserError(f"the folder {path} is empty; give one that holds files.")
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise UserError(
+            f"{path} cannot be read ({error.strerror}); give a folder or a zip archive that can be."
+        ) from error
+    return True
+
+
 @contextmanager
 def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
     if not archive.exists():
@@ -106,6 +130,10 @@ def _opened(archive: Path) -> Iterator[zipfile.ZipFile]:
         raise UserError(f"{archive} is empty or no plain file; give a folder or a zip archive.")
     try:
         opened = zipfile.ZipFile(archive)
+    except PermissionError as error:
+        raise UserError(
+            f"{archive} cannot be read ({error.strerror}); make it readable."
+        ) from error
     except _UNREADABLE as error:
         raise UserError(
             f"{archive} is not a zip archive ({error}); give a folder or a zip."
@@ -125,7 +153,9 @@ def _checked_files(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.
             problem = "has an absolute path"
         elif ".." in path.parts:
             problem = "leads out of the target folder"
-        elif any(len(os.fsencode(part)) > 255 for part in path.parts):
+        elif not path.parts and not name.endswith("/"):
+            problem = "has no name"
+        elif any(_bytes(part) > LONGEST for part in path.parts):
             problem = "has a longer name than file systems allow"
         elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             problem = "is a link or another special file"
@@ -146,6 +176,24 @@ def _checked_files(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.
     return files
 
 
+def _bytes(name: str) -> int:
+    """The length of a name in this file system's encoding; too long if that lacks a sign of it."""
+    try:
+        return len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return LONGEST + 1
+
+
+def _new_file(archive: Path, member: zipfile.ZipInfo, place: Path) -> BinaryIO:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return place.open("xb")
+    except OSError as error:
+        if error.errno in _UNWRITABLE:
+            raise _refused(archive, member, _UNWRITABLE[error.errno]) from error
+        raise
+
+
 def _chunks(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
     try:
         with opened.open(member) as stream:
@@ -153,6 +201,14 @@ def _chunks(archive: Path, opened: zipfile.ZipFile, member: zipfile.ZipInfo) -> 
                 yield chunk
     except _UNREADABLE as error:
         raise _refused(archive, member, f"cannot be read ({error})") from error
+
+
+def _too_large(archive: Path, member: zipfile.ZipInfo, max_bytes: int) -> UserError:
+    return UserError(
+        f"{archive} unpacks to more than {max_bytes / 1e9:g} GB (reached in {member.filename!r}); "
+        "if you trust it, raise max_unpacked_gb (data.max_unpacked_gb where data is prepared or "
+        "trained on)."
+    )
 
 
 def _refused(archive: Path, member: zipfile.ZipInfo, problem: str) -> UserError:

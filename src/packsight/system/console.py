@@ -17,8 +17,11 @@ from rich.progress import (
 from rich.progress import track as rich_track
 from rich.text import Text
 
+from packsight.system.streams import make_sturdy
+
 T = TypeVar("T")
 
+make_sturdy()
 console = Console()
 errors = Console(stderr=True, soft_wrap=True)
 
