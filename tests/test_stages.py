@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from packsight import __version__
-from packsight.stages import STAGES, command
+from packsight.stages import STAGES, main
 from packsight.system.resources import CONFIGS
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -43,7 +43,7 @@ def packsight(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(sys, "argv", ["packsight", *arguments])
         code = 0
         try:
-            command()
+            main()
         except SystemExit as stop:
             code = int(stop.code or 0)
         return code, "".join(capsys.readouterr())
@@ -56,9 +56,18 @@ def test_a_stage_has_a_script_and_a_configuration():
     assert {file.stem for file in CONFIGS.glob("*.yaml")} == set(STAGES)
 
 
-def test_other_processes_can_import_what_a_stage_runs():
+def test_other_processes_import_a_stage_with_what_resolves_its_configuration():
     for stage in STAGES.values():
-        assert pickle.loads(pickle.dumps(stage.main)) is stage.main
+        assert pickle.loads(pickle.dumps(stage)) is stage
+    code = """if True:
+        import pickle, sys
+        pickle.loads(bytes.fromhex(sys.argv[1]))
+        from omegaconf import OmegaConf
+        print(all(map(OmegaConf.has_resolver, ["stem", "batch_size", "jobs_at_once"])))
+    """
+    pickled = pickle.dumps(STAGES["prepare"]).hex()
+    run = [sys.executable, "-c", code, pickled]
+    assert subprocess.run(run, capture_output=True, check=True).stdout == b"True\n"
 
 
 @pytest.mark.parametrize("script", sorted(STAGES))
@@ -112,7 +121,7 @@ def test_the_command_lists_its_stages(packsight, arguments):
     assert code == 0
     for name, stage in STAGES.items():
         [line] = [line for line in shown.splitlines() if line.startswith(f"  packsight {name} ")]
-        assert stage.line in line
+        assert (stage.__doc__ or "?") in line
         assert len(line) <= 80
 
 

@@ -117,7 +117,8 @@ def script(
 def help_text(stage: str, overrides: list[str]) -> str:
     """The help of a stage's configuration file, filled in.
 
-    Hydra's own --help fills in the same, but copies its configuration once per choice: 1.2 s.
+    Hydra's own --help fills in the same, but copies its configuration once per choice: 1.7 s
+    instead of 0.4.
     """
     with hydra.initialize_config_dir(str(CONFIGS), version_base="1.3"):
         cfg = hydra.compose(stage, overrides, return_hydra_config=True)

@@ -1,14 +1,18 @@
-"""The stages by name, for scripts/<stage>.py and for the command `packsight <stage>`."""
+"""The stages by name, for scripts/<stage>.py and for the command `packsight <stage>`.
+
+Other processes find a stage here, and with it what its configuration needs to be resolved.
+"""
 
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 from rich.markup import escape
 
-from packsight import __version__, pipeline
+from packsight import __version__
 from packsight.cli import HELP, name_variant, script
 from packsight.system.console import errors
 
@@ -16,39 +20,68 @@ if TYPE_CHECKING:
     from packsight.runs.state import Trained
 
 
-class Stage(NamedTuple):
-    line: str  # what it does, for the list of stages
-    main: Callable[[DictConfig], Any]  # importable, for the processes of a sweep
+def prepare(cfg: DictConfig) -> Path:
+    """Check images, split them by package, write data.zip."""
+    from packsight.pipeline import prepare as stage
+
+    return stage(cfg)
 
 
 def train(cfg: DictConfig) -> "Trained":
+    """Train one classifier, or with -m a sweep of them."""
+    from packsight.pipeline import train as stage
+
     name_variant(cfg)
-    return pipeline.train(cfg)
+    return stage(cfg)
 
 
-def benchmark(cfg: DictConfig) -> None:
-    from packsight.benchmark.run import benchmark as measure
+def evaluate(cfg: DictConfig) -> list[Path]:
+    """Measure a trained model on a split of prepared data."""
+    from packsight.pipeline import evaluate as stage
 
-    measure(cfg)
+    return stage(cfg)
 
 
-STAGES = {
-    "prepare": Stage("Check images, split them by package, write data.zip.", pipeline.prepare),
-    "train": Stage("Train one classifier, or with -m a sweep of them.", train),
-    "evaluate": Stage("Measure a trained model on a split of prepared data.", pipeline.evaluate),
-    "explain": Stage("Show where a model looked, and measure it.", pipeline.explain),
-    "predict": Stage("Score images that have no labels.", pipeline.predict),
-    "report": Stage("Compare the runs of an experiment.", pipeline.report),
-    "benchmark": Stage("Measure how fast packsight is on this machine.", benchmark),
-}
+def explain(cfg: DictConfig) -> list[Path]:
+    """Show where a model looked, and measure it."""
+    from packsight.pipeline import explain as stage
+
+    return stage(cfg)
+
+
+def predict(cfg: DictConfig) -> Path:
+    """Score images that have no labels."""
+    from packsight.pipeline import predict as stage
+
+    return stage(cfg)
+
+
+def report(cfg: DictConfig) -> Path:
+    """Compare the runs of an experiment."""
+    from packsight.pipeline import report as stage
+
+    return stage(cfg)
+
+
+def benchmark(cfg: DictConfig) -> Path:
+    """Measure how fast packsight is on this machine."""
+    from packsight.benchmark.run import benchmark as stage
+
+    return stage(cfg)
+
+
+_ALL: tuple[Callable[[DictConfig], Any], ...] = (
+    prepare, train, evaluate, explain, predict, report, benchmark,
+)  # fmt: skip
+STAGES = {stage.__name__: stage for stage in _ALL}
 
 
 def run(stage: str, command: bool = False) -> None:
     """Run a stage on the command line's arguments, as its script or as `packsight <stage>`."""
-    script(stage, command)(STAGES[stage].main)()
+    script(stage, command)(STAGES[stage])()
 
 
-def command() -> None:
+def main() -> None:
     """The console command: `packsight <stage> <arguments>`, with the exit codes of scripts."""
     name, *rest = sys.argv[1:] or HELP
     if name in HELP:
@@ -68,7 +101,7 @@ def command() -> None:
 def overview() -> str:
     """What `packsight --help` prints: a line for each stage."""
     width = max(map(len, STAGES))
-    lines = [f"  packsight {name:{width}}  {stage.line}" for name, stage in STAGES.items()]
+    lines = [f"  packsight {name:{width}}  {stage.__doc__}" for name, stage in STAGES.items()]
     return "\n".join(
         (
             "Train, compare and explain classifiers of damaged packages seen by two cameras.",
