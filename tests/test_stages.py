@@ -3,12 +3,13 @@
 import pickle
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from packsight import __version__
-from packsight.stages import STAGES, command
+from packsight.stages import STAGES, main, work
 from packsight.system.resources import CONFIGS
 
 SCRIPTS = Path(__file__).resolve().parents[1] / "scripts"
@@ -43,7 +44,7 @@ def packsight(monkeypatch, capsys, tmp_path):
         monkeypatch.setattr(sys, "argv", ["packsight", *arguments])
         code = 0
         try:
-            command()
+            main()
         except SystemExit as stop:
             code = int(stop.code or 0)
         return code, "".join(capsys.readouterr())
@@ -56,9 +57,18 @@ def test_a_stage_has_a_script_and_a_configuration():
     assert {file.stem for file in CONFIGS.glob("*.yaml")} == set(STAGES)
 
 
-def test_other_processes_can_import_what_a_stage_runs():
-    for stage in STAGES.values():
-        assert pickle.loads(pickle.dumps(stage.main)) is stage.main
+def test_other_processes_import_a_stage_with_what_resolves_its_configuration():
+    for stage in STAGES:
+        assert pickle.loads(pickle.dumps(partial(work, stage))).args == (stage,)
+    code = """if True:
+        import pickle, sys
+        pickle.loads(bytes.fromhex(sys.argv[1]))
+        from omegaconf import OmegaConf
+        print(all(map(OmegaConf.has_resolver, ["stem", "batch_size", "jobs_at_once"])))
+    """
+    pickled = pickle.dumps(partial(work, "prepare")).hex()
+    run = [sys.executable, "-c", code, pickled]
+    assert subprocess.run(run, capture_output=True, check=True).stdout == b"True\n"
 
 
 @pytest.mark.parametrize("script", sorted(STAGES))
@@ -110,9 +120,9 @@ def test_help_shows_choices_and_what_overrides_change(tmp_path):
 def test_the_command_lists_its_stages(packsight, arguments):
     code, shown = packsight(*arguments)
     assert code == 0
-    for name, stage in STAGES.items():
+    for name, does in STAGES.items():
         [line] = [line for line in shown.splitlines() if line.startswith(f"  packsight {name} ")]
-        assert stage.line in line
+        assert does in line
         assert len(line) <= 80
 
 

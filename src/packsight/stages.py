@@ -1,4 +1,7 @@
-"""The stages by name, for scripts/<stage>.py and for the command `packsight <stage>`."""
+"""The stages by name, for scripts/<stage>.py and for the command `packsight <stage>`.
+
+Other processes find a stage here, and with it what its configuration needs to be resolved.
+"""
 
 import sys
 from difflib import get_close_matches
@@ -24,8 +27,8 @@ STAGES = {
 }
 
 
-def main(stage: str, cfg: DictConfig) -> Any:
-    """A stage's work, imported when it is to be done."""
+def work(stage: str, cfg: DictConfig) -> Any:
+    """A stage's work, imported when it is to be done, in whatever process."""
     if stage == "train":
         name_variant(cfg)
     return getattr(import_module(f"packsight.pipeline.{stage}"), stage)(cfg)
@@ -33,10 +36,10 @@ def main(stage: str, cfg: DictConfig) -> Any:
 
 def run(stage: str, command: bool = False) -> None:
     """Run a stage on the command line's arguments, as its script or as `packsight <stage>`."""
-    script(stage, command)(partial(main, stage))()
+    script(stage, command)(partial(work, stage))()
 
 
-def command() -> None:
+def main() -> None:
     """The console command: `packsight <stage> <arguments>`, with the exit codes of scripts."""
     name, *rest = sys.argv[1:] or HELP
     if name in HELP:
