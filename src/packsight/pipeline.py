@@ -84,6 +84,7 @@ def train(cfg: DictConfig) -> "Trained":
         console.print(f"done already: [cyan]{folder}[/]", soft_wrap=True)
         return Trained(folder, skipped=True)
 
+    augmentation(pipeline, size)  # a mistake there leaves no run
     precisions.apply_matmul(precision)
     L.seed_everything(cfg.seed, workers=True, verbose=False)
     network = build()

@@ -20,19 +20,22 @@ def augmentation(pipeline: Mapping[str, Any], size: tuple[int, int] = (96, 128))
     """
     if isinstance(pipeline, DictConfig):
         pipeline = OmegaConf.to_container(pipeline, resolve=True)  # type: ignore[assignment]
-    parts = {
-        name: _built(f"transforms.pipeline.{name}", values)
-        for name, values in pipeline.items()
-        if values is not None
-    }
+    given = {name: values for name, values in pipeline.items() if values is not None}
+    for name, values in given.items():
+        if not isinstance(values, Mapping) or "_target_" not in values:
+            key, others = f"transforms.pipeline.{name}", [other for other in given if other != name]
+            close = _close(name, others, "transforms.pipeline.")
+            raise UserError(
+                f"{key}={values} names no transform; {close + ', or ' if close else ''}"
+                f"give it one, as {key}._target_=albumentations.GaussianBlur."
+            )
+    parts = {name: _built(f"transforms.pipeline.{name}", values) for name, values in given.items()}
     return Augmentation(parts, size)
 
 
-def _built(key: str, values: Any) -> Any:
+def _built(key: str, values: Mapping[str, Any]) -> Any:
     from hydra.utils import instantiate
 
-    if not isinstance(values, Mapping) or "_target_" not in values:
-        raise UserError(f"{key}={values} names no transform: {key}._target_=albumentations.Affine")
     for inner, target in _targets(key, values):
         _check_target(inner, target)
     with warnings.catch_warnings():
@@ -78,7 +81,7 @@ def _check_target(key: str, target: str) -> None:
         if inspect.isclass(value) and issubclass(value, kinds)
     ]
     close = _close(name, known, "albumentations.") or "see albumentations' own list"
-    raise UserError(f"{key}={target} is not one of albumentations' transforms; {close}.")
+    raise UserError(f"{key}={target} is none of albumentations' transforms; {close}.")
 
 
 def _close(name: str, known: Sequence[str], prefix: str = "") -> str:
