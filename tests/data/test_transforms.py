@@ -4,6 +4,7 @@ import multiprocessing
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
 
@@ -69,7 +70,16 @@ def changed(transform: Augmentation, image: np.ndarray, seed: int) -> np.ndarray
     return transform(image, seed)
 
 
-def test_threads_and_processes_give_the_same_images(build, image):
+@pytest.fixture
+def hurried() -> Iterator[None]:
+    """Threads take turns in the middle of everything."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+def test_threads_and_processes_give_the_same_images(build, image, hurried):
     """A spawned process starts from nothing but the pickle."""
     transform = build("transforms=[standard,noise]", "perspective=top")
     expected = [transform(image, seed) for seed in range(40)]
