@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from packsight import __version__
 from packsight.configuration.stored import write_values
 from packsight.errors import UserError
 from packsight.pipeline.train import resolved
@@ -77,7 +78,7 @@ def stand(config: dict, folder: Path) -> Path:
     """Leave a finished run of this configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     write_values(config, folder)
-    write_json(folder / "status.json", {"config_hash": config_hash(config)})
+    write_json(folder / "status.json", {"config_hash": config_hash(config), "state": "done"})
     return folder
 
 
@@ -106,3 +107,26 @@ def test_new_stands_beside_and_is_found_again(asked):
 def test_overwrite_takes_the_folder(asked):
     folder = stand(asked(), run_folder(asked()))
     assert choose_folder(asked("optimizer.lr=0.5", "run.on_conflict=overwrite")) == folder
+
+
+def test_an_unfinished_run_of_another_version_begins_anew_and_a_finished_one_stays(asked, capsys):
+    folder = stand(asked(), run_folder(asked()))
+    write_json(folder / "environment.json", {"versions": {"packsight": "0.1.0"}})
+    other = asked("optimizer.lr=0.5")
+    with pytest.raises(UserError, match="another configuration"):
+        choose_folder(other)
+    write_json(folder / "status.json", {"state": "interrupted"})
+    assert choose_folder(other) == folder
+    assert "begun by packsight 0.1.0" in capsys.readouterr().out
+    write_json(folder / "environment.json", {"versions": {"packsight": __version__}})
+    with pytest.raises(UserError, match="another configuration"):
+        choose_folder(other)
+
+
+def test_a_damaged_configuration_is_told_and_can_be_overwritten(asked):
+    folder = stand(asked(), run_folder(asked()))
+    (folder / "config.yaml").write_text("")
+    with pytest.raises(UserError, match=r"config\.yaml is empty.*run\.on_conflict=overwrite"):
+        choose_folder(asked())
+    assert not same_run(folder, asked())
+    assert choose_folder(asked("run.on_conflict=overwrite")) == folder

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from packsight import __version__
 from packsight.configuration.stored import read_values
 from packsight.domain import Conflict
 from packsight.errors import UserError
+from packsight.system.console import console
+from packsight.system.files import read_json
 
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
@@ -82,8 +85,17 @@ def choose_folder(config: dict[str, Any]) -> Path:
     `run.on_conflict` decides. Raises UserError with what differs where it says fail.
     """
     on_conflict, first = Conflict(config["run"]["on_conflict"]), run_folder(config)
+    if on_conflict == Conflict.OVERWRITE:
+        return first
     folder, number = first, 1
-    while (different := _differences(folder, config)) and on_conflict != Conflict.OVERWRITE:
+    while different := _differences(folder, config):
+        if version := _left_by(folder):
+            console.print(
+                f"begins anew: [cyan]{folder}[/] was begun by packsight {version} and not "
+                "finished; this version trains in another way, so it cannot go on.",
+                soft_wrap=True,
+            )
+            return folder
         if on_conflict == Conflict.FAIL:
             raise UserError(
                 f"{folder} holds a run with another configuration or other data "
@@ -97,15 +109,33 @@ def choose_folder(config: dict[str, Any]) -> Path:
 
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
     """Whether a run of this configuration, in whatever state, stands in the folder."""
-    stands = (folder / "status.json").is_file() and (folder / "config.yaml").is_file()
-    return stands and config_hash(read_values(folder)) == config_hash(config)
+    if not (folder / "status.json").is_file():
+        return False
+    try:
+        return config_hash(read_values(folder)) == config_hash(config)
+    except UserError:  # its configuration is lost or damaged
+        return False
+
+
+def _left_by(folder: Path) -> str | None:
+    """The version that began an unfinished run, if it is another than this one."""
+    if read_json(folder / "status.json").get("state") == "done":
+        return None
+    file = folder / "environment.json"
+    version = read_json(file)["versions"].get("packsight") if file.is_file() else None
+    return None if version == __version__ else version
 
 
 def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """{key: (there, here)} for what would change the result; empty where no other run stands."""
     if not (folder / "status.json").is_file():
         return {}
-    there, here = _without(read_values(folder), INERT), _without(config, INERT)
+    try:
+        stored = read_values(folder)
+    except UserError as damaged:
+        said = str(damaged).removesuffix(".")
+        raise UserError(f"{said}, with run.on_conflict=overwrite.") from damaged
+    there, here = _without(stored, INERT), _without(config, INERT)
     keys = [key for key in there | here if there.get(key) != here.get(key)]
     return {key: (there.get(key), here.get(key)) for key in keys}
 

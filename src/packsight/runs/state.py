@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from rich.markup import escape
 
+from packsight import __version__
 from packsight.configuration.stored import write_values
 from packsight.errors import UserError
 from packsight.models.weights import read_checkpoint
@@ -27,8 +28,8 @@ from packsight.system.console import errors
 from packsight.system.files import read_json, write_json
 from packsight.system.lock import locked
 
-LIBRARIES = ("torch", "torchvision", "timm", "lightning", "opencv-python-headless", "numpy",
-             "packsight")  # fmt: skip
+LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations",
+             "opencv-python-headless", "numpy")  # fmt: skip
 LAST = Path("checkpoints", "last.ckpt")
 
 
@@ -162,7 +163,8 @@ def environment() -> dict[str, Any]:
         "platform": platform.platform(),
         "device": torch.cuda.get_device_name() if cuda else "cpu",
         "threads": torch.get_num_threads(),
-        "versions": {library: metadata.version(library) for library in LIBRARIES},
+        "versions": {"packsight": __version__}
+        | {library: metadata.version(library) for library in LIBRARIES},
         "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))},
     }
 
