@@ -168,7 +168,7 @@ def test_an_empty_value_is_no_value(typed, stage, key, allowed):
             ["callbacks.best=null"],
             "callbacks.best is what writes the model that all other stages use; keep it.",
         ),
-        (["~logger"], "logger is missing; choose logger=none|tensorboard."),
+        (["~optimizer"], "optimizer is missing; choose optimizer=adamw|sgd."),
         (
             ["callbacks.mine.filename=x"],
             f"callbacks.mine._target_ is not given; add callbacks.mine._target_=, {SECTION}.",
