@@ -168,15 +168,10 @@ def test_an_empty_value_is_no_value(typed, stage, key, allowed):
             ["callbacks.best=null"],
             "callbacks.best is what writes the model that all other stages use; keep it.",
         ),
-        (["~logger"], "logger is missing; choose logger=none|tensorboard."),
+        (["~optimizer"], "optimizer is missing; choose optimizer=adamw|sgd."),
         (
             ["callbacks.mine.filename=x"],
             f"callbacks.mine._target_ is not given; add callbacks.mine._target_=, {SECTION}.",
-        ),
-        (
-            ["transforms=none", "transforms.pipeline.vertical_flip.p=1"],
-            "transforms.pipeline.vertical_flip belongs to transforms=standard, which is not "
-            "chosen.",
         ),
         (
             ["name='a${nope}'"],
@@ -189,6 +184,14 @@ def test_values_that_do_not_go_together_have_a_sentence_of_their_own(typed, word
     with pytest.raises(UserError) as mistake:
         typed("train", *words)
     assert str(mistake.value) == sentence
+
+
+def test_a_part_that_no_chosen_file_brings_is_told_with_those_that_do(typed):
+    with pytest.raises(UserError) as mistake:
+        typed("train", "transforms=none", "transforms.pipeline.vertical_flip.p=1")
+    said = str(mistake.value)
+    assert said.startswith("transforms.pipeline.vertical_flip belongs to transforms=")
+    assert said.endswith("standard, which is not chosen.")
 
 
 def test_what_has_to_be_given_is_asked_for(config):
