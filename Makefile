@@ -7,10 +7,11 @@ PORT ?= 6006
 .DEFAULT_GOAL := help
 .PHONY: demo test test-sweeps lint benchmark dashboard clean help
 
-demo: $(VENV)/.installed ## Sample data to a report: 2 architectures on 2 cameras, with attributions
+demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and one from scratch, with attributions
 	$(BIN)/python scripts/prepare.py
-	$(BIN)/python scripts/train.py -m experiment=demo,demo_scratch perspective=top,side
-	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=8 explainer.max_steps=96
+	$(BIN)/python scripts/train.py experiment=demo_scratch
+	$(BIN)/python scripts/train.py -m experiment=demo model.backbone=tf_efficientnet_lite0,tf_efficientnet_lite1 perspective=top,side
+	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=8 explainer.max_steps=64
 	$(BIN)/python scripts/report.py name=demo
 
 test: $(VENV)/.installed ## Run the tests (under 10 minutes on 2 cores)

@@ -1,9 +1,14 @@
 """Every shipped configuration composes, and every value in it is complete."""
 
+import re
+from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
+
+from packsight.models.weights import BUNDLED
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 STAGES = sorted(file.stem for file in CONFIGS.glob("*.yaml"))
@@ -59,3 +64,17 @@ def test_recipes_differ_in_what_they_are_named_for(config):
     assert [cfg.finetune.frozen_share > 0 for cfg in (few, cropped, full)] == [True, False, False]
     assert [cfg.transforms.average_mirrored for cfg in (few, cropped, full)] == [True, False, False]
     assert config("train") == few
+
+
+def test_the_demo_compares_two_pretrained_networks_on_both_cameras(config):
+    jobs = []
+    for command in re.findall(r"scripts/train\.py (.*)", (CONFIGS.parent / "Makefile").read_text()):
+        pairs = [word.split("=", 1) for word in command.split() if "=" in word]
+        values = [[f"{key}={value}" for value in several.split(",")] for key, several in pairs]
+        jobs += [config("train", *job) for job in product(*values)]
+    assert {job.name for job in jobs} == {"demo"}
+    pretrained = [job for job in jobs if job.model.weights == "bundled"]
+    assert {job.model.backbone for job in pretrained} <= set(BUNDLED)
+    cameras = Counter(job.model.backbone for job in pretrained)
+    assert sorted(cameras.values()) == [2, 2]
+    assert [job.model.weights for job in jobs if job not in pretrained] == ["none"]

@@ -181,6 +181,14 @@ def test_table_fits_80_columns_and_takes_names_as_text(tmp_path: Path, printed) 
     assert headings.index("both cameras") < headings.index("side camera")
 
 
+def test_the_caption_names_only_what_all_runs_share(tmp_path: Path, printed) -> None:
+    write_run(tmp_path, "resnet18", last="split_seed0_a1b2c3")
+    write_run(tmp_path, "mobilenetv2_100", last="split_seed0_d4e5f6")
+    said = " ".join(printed(leaderboard_table(collect(tmp_path)), 200))
+    assert "seed 0" in said
+    assert "a1b2c3" not in said
+
+
 @pytest.mark.parametrize("width", [80, 100, 120])
 def test_names_and_numbers_are_whole_whatever_tells_runs_apart(
     tmp_path: Path, printed, width: int

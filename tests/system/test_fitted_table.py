@@ -32,19 +32,19 @@ def test_words_are_whole_and_lines_fit(printed, names, width):
 
 def test_where_there_is_room_a_row_is_a_line(printed):
     lines = printed(table(*NAMES), 100)
-    assert lines[4].split() == [NAMES[0], "weights=bundled,", "bf16", "0.123", "0.97",
+    assert lines[5].split() == [NAMES[0], "weights=bundled,", "bf16", "0.123", "0.97",
                                 "0.83–0.99", "1.00"]  # fmt: skip
-    assert len(lines) == 7  # with title, head, rule, heading and caption
+    assert len(lines) == 8  # with a blank one, title, head, rule, heading and caption
 
 
 def test_settings_give_way_before_intervals_and_intervals_before_names(printed):
-    first, second = printed(table(*NAMES), 70)[4:6]
+    first, second = printed(table(*NAMES), 70)[5:7]
     assert first.split() == [NAMES[0], "0.123", "0.97", "0.83–0.99", "1.00"]
     assert second.split() == ["weights=bundled,", "bf16"]
-    first, second = printed(table(*NAMES), 51)[4:6]
+    first, second = printed(table(*NAMES), 51)[5:7]
     assert first.split() == [NAMES[0], "0.123", "0.97", "1.00"]
     assert second.split() == ["weights=bundled,", "bf16", "0.83–0.99"]
-    first, second = printed(table(*NAMES), 48)[4:6]
+    first, second = printed(table(*NAMES), 48)[5:7]
     assert first.split() == [NAMES[0], "weights=bundled,", "bf16"]
     assert second.split() == ["0.123", "0.97", "0.83–0.99", "1.00"]
 

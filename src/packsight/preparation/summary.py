@@ -18,6 +18,7 @@ from packsight.preparation.layout import Rejected
 from packsight.preparation.scan import IDENTICAL, TWO_LABELS
 from packsight.preparation.splits import hash_order
 from packsight.system.console import console
+from packsight.system.fitted_table import FittedTable
 
 SHEET_PACKAGES = 12  # shown on the contact sheet, half of them damaged
 COLOURS = {"damaged": (176, 58, 46), "intact": (39, 110, 74)}
@@ -66,33 +67,29 @@ def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
 
 def show_summary(summary: dict[str, Any]) -> None:
     """Print a summary."""
-    counts = Table(title="images", title_justify="left")
-    for name in ("label", "perspective"):
-        counts.add_column(name)
-    for name in (*Split, "all"):
-        counts.add_column(name, justify="right")
+    counts = FittedTable("images", ("", *Split, "all"))
     for label, views in summary["counts"].items():
         for view, splits in views.items():
             numbers = [splits[split] for split in Split]
-            counts.add_row(label, view, *map(str, [*numbers, sum(numbers)]))
+            counts.add_row(f"{label}, {view}", *map(str, [*numbers, sum(numbers)]))
     console.print(counts)
 
     facts = Table.grid(padding=(0, 2))
+    facts.add_row()
     sizes = ", ".join(f"{size} ({count})" for size, count in summary["sizes"].items())
     facts.add_row("packages", str(summary["packages"]))
     facts.add_row("sizes", sizes.replace("x", "×"))
     for view, serials in summary["packages_lacking"].items():
         facts.add_row(f"without a {view} image", _some(serials))
     for view, serials in summary["not_located"].items():
-        facts.add_row(f"package not found in a {view} image", f"{_some(serials)}, whole frame used")
+        instead = ", whole frame used" if serials else ""
+        facts.add_row(f"package not found in a {view} image", _some(serials) + instead)
     facts.add_row("duplicate images", str(summary["duplicates"]))
     facts.add_row("serials with two labels", _some(summary["serials_with_two_labels"]))
     console.print(facts)
 
     if summary["rejected"]:
-        rejected = Table(title="rejected files", title_justify="left")
-        rejected.add_column("reason")
-        rejected.add_column("files", justify="right")
+        rejected = FittedTable("rejected files", ("reason", "files"))
         for reason, count in summary["rejected"].items():
             rejected.add_row(escape(reason), str(count))
         console.print(rejected)

@@ -82,8 +82,8 @@ def leaderboard_table(frame: pd.DataFrame) -> FittedTable:
     """The leaderboard for the terminal; what all runs share stands in its caption."""
     differing = varying(frame)
     monitors = " / ".join(name.removeprefix("val/") for name in frame["monitor"].dropna().unique())
-    shared = [f"{name} {value}" for name in SETTINGS if name not in differing
-              if (value := text(frame[name].iloc[0]))]  # fmt: skip
+    alike = [name for name in SETTINGS if frame[name].nunique(dropna=False) == 1]
+    shared = [f"{name} {value}" for name in alike if (value := text(frame[name].iloc[0]))]
     packages = "–".join(sorted({text(count) for count in frame["test_packages"].dropna()}))
     table = FittedTable(
         "leaderboard",

@@ -46,7 +46,7 @@ class FittedTable:
         names, *numbers = self._measure(console, options)
         room = options.max_width - GAP * len(numbers)
         whole, least = [n.maximum for n in numbers], [n.minimum for n in numbers]
-        yield Text(self.title, style="italic")
+        yield Text(f"\n{self.title}", style="bold")
         if names.minimum + sum(least) <= room:
             widths = whole if names.minimum + sum(whole) <= room else least
             yield self._table([min(names.maximum, room - sum(widths)), *widths], self._rows)
