@@ -1,10 +1,13 @@
 import multiprocessing
 import os
 import signal
+import socket
 import time
 
 import pytest
 
+from packsight.errors import UserError
+from packsight.system import lock
 from packsight.system.lock import BusyError, locked
 
 
@@ -45,3 +48,84 @@ def test_it_is_gone_afterwards_also_after_an_error(tmp_path):
     with pytest.raises(RuntimeError), locked(tmp_path / "new" / "a.lock", "work"):
         raise RuntimeError
     assert list((tmp_path / "new").iterdir()) == []
+
+
+def lock_of(**fields: object) -> str:
+    signed = {"pid": os.getpid(), "host": socket.gethostname(), "mode": "lease", "token": "0" * 32,
+              "duration": 60.0} | fields  # fmt: skip
+    return "filelock/2\n" + "".join(f"{key}={value}\n" for key, value in signed.items())
+
+
+LEFT = {
+    "empty": "",
+    "cut": lock_of()[:15],
+    "no text": "\xff\x00\x07",
+    "of another kind": lock_of(mode="leasf", host="elsewhere"),
+    "of another duration": lock_of(duration=61.0, host="elsewhere"),
+    "of another machine": lock_of(host="elsewhere"),
+    "of an old version": "123\nelsewhere\n",
+}
+
+
+@pytest.mark.parametrize("content", LEFT.values(), ids=LEFT)
+def test_a_lock_that_nobody_refreshes_is_replaced_after_the_lease(
+    tmp_path, monkeypatch, capsys, content
+):
+    monkeypatch.setattr(lock, "LEASE_S", 1.0)
+    monkeypatch.setattr(lock, "HEALED_S", 2.5)
+    path = tmp_path / "a.lock"
+    path.write_text(content, encoding="latin-1")
+    started = time.monotonic()
+    with locked(path, "work"):
+        assert time.monotonic() - started < 15
+        assert str(os.getpid()) in path.read_text()
+    assert f"waiting for another process: work (its lock: {path})" in capsys.readouterr().out
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("wait", [False, True])
+def test_an_empty_lock_from_earlier_is_replaced_at_once(tmp_path, wait):
+    path = tmp_path / "a.lock"
+    path.touch()
+    os.utime(path, (1e9, 1e9))
+    started = time.monotonic()
+    with locked(path, "work", wait=wait):
+        assert time.monotonic() - started < 10
+        assert str(os.getpid()) in path.read_text()
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_lock_of_now_is_an_owner_about_to_sign(tmp_path):
+    (tmp_path / "a.lock").touch()
+    with pytest.raises(BusyError):
+        locked(tmp_path / "a.lock", "work", wait=False).__enter__()
+    assert (tmp_path / "a.lock").read_bytes() == b""
+
+
+def test_a_living_owner_keeps_its_lock_however_long_another_waits(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock, "LEASE_S", 1.0)
+    monkeypatch.setattr(lock, "HEALED_S", 0.1)
+    context = multiprocessing.get_context("fork")
+    held, ended = context.Event(), context.Event()
+
+    def own() -> None:
+        with locked(tmp_path / "a.lock", "work"):
+            held.set()
+            time.sleep(4)
+            ended.set()
+
+    process = context.Process(target=own)
+    process.start()
+    assert held.wait(30)
+    with locked(tmp_path / "a.lock", "work"):
+        assert ended.is_set()
+    process.join(30)
+    assert process.exitcode == 0
+
+
+def test_where_no_lock_can_be_it_is_told(tmp_path):
+    (tmp_path / "folder.lock").mkdir()
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "folder.lock", tmp_path / "file" / "a.lock"):
+        with pytest.raises(UserError, match="cannot be written"):
+            locked(path, "work").__enter__()
