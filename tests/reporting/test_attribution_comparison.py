@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from complete_config import complete_yaml
 
 from packsight.reporting.attribution_comparison import (
     AttributionComparison,
@@ -33,7 +33,7 @@ def explained_run(
         "data": {"name": "sample", "fold": fold}, "perspective": {"name": perspective},
         "model": {"backbone": backbone, "weights": "none"}, "precision": {"name": "fp32"},
     }  # fmt: skip
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(complete_yaml(config))
     write_json(folder / "status.json", {"state": "done"})
     first = 10 * (fold or 0)
     shares = [0.99 if number % 2 else belt + 0.01 * (number - 4) for number in range(10)]

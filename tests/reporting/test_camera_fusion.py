@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from omegaconf import OmegaConf
+from complete_config import complete
 
+from packsight.configuration.stored import config_from
 from packsight.errors import UserError
 from packsight.evaluation.late_fusion import Fusion
 from packsight.reporting.camera_fusion import fit_on_validation, pair_runs, write_verdicts
@@ -21,7 +22,7 @@ def run(
 ) -> Run:
     part = "split" if fold is None else f"fold{fold}"
     name = f"sample/{backbone}/{camera}/{precision}/{part}_seed0"
-    config = OmegaConf.create(
+    config = complete(
         {
             "seed": 0,
             "data": {"name": "sample", "fold": fold},
@@ -30,7 +31,7 @@ def run(
             "precision": {"name": precision},
         }
     )
-    return Run(root / name, root / name / "best.ckpt", config, name)
+    return Run(root / name, root / name / "best.ckpt", config_from(config, name), name)
 
 
 def names(pairs: list[tuple[Run, Run]]) -> list[tuple[str, str]]:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import yaml
-from omegaconf import OmegaConf
+from complete_config import complete, complete_yaml
 
+from packsight.configuration.stored import config_from
 from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
 from packsight.reporting.leaderboard import (
@@ -62,7 +62,7 @@ def write_run(
         "model": {"backbone": backbone, "weights": "bundled"},
         "precision": {"name": "fp32"},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(complete_yaml(config))
     status = {"state": state, "seconds": 12.5, "error": error}
     (folder / "status.json").write_text(json.dumps(status))
     metrics = {
@@ -119,7 +119,7 @@ def test_a_row_holds_what_the_run_left(tmp_path: Path) -> None:
     ],
 )
 def test_of_a_weights_file_its_name_is_shown(tmp_path: Path, given: str, shown: str) -> None:
-    config = OmegaConf.create({"model": {"weights": given}})
+    config = config_from(complete({"model": {"weights": given}}), "run")
     assert settings(config, tmp_path)["weights"] == shown
 
 
@@ -143,14 +143,30 @@ def test_half_a_sweep(tmp_path: Path) -> None:
     write_run(tmp_path, "done", val=0.9)
     write_run(tmp_path, "failed", val=0.1, state="failed", error="OSError: no space\nmore")
     running = write_run(tmp_path, "running", state="running")
-    for name in ("metrics.json", "history.csv", "config.yaml"):
+    for name in ("metrics.json", "history.csv"):
         (running / name).unlink()
+    for name in ("config.yaml", "status.json"):
+        (write_run(tmp_path, f"without_{name}") / name).write_text("")
     frame = write_leaderboard(tmp_path).set_index("state")
     assert frame.loc["done", "rank"] == 1
     assert frame.loc["failed", "error"] == "OSError: no space"
     # What stands there is of an earlier run.
     assert frame.loc[["failed", "running"], ["rank", "test_accuracy"]].isna().all(axis=None)
-    assert len(pd.read_csv(tmp_path / "leaderboard.csv")) == 3
+    assert len(pd.read_csv(tmp_path / "leaderboard.csv")) == 5
+
+
+def test_a_run_that_cannot_be_read_is_named_and_the_others_stay(tmp_path: Path) -> None:
+    write_run(tmp_path, "whole", val=0.9)
+    for name in ("config.yaml", "status.json"):
+        (write_run(tmp_path, f"lost_{name}") / name).write_text("")
+    frame = collect(tmp_path)
+    lost = frame[frame["state"] == "unreadable"]
+    assert len(lost) == 2
+    assert lost[["rank", "test_accuracy"]].isna().all(axis=None)
+    for name in ("config.yaml", "status.json"):
+        [error] = lost[lost["folder"].str.contains(name)]["error"]
+        assert name in error
+    assert frame["rank"].dropna().tolist() == [1]
 
 
 def test_no_run_says_how_to_train_one(tmp_path: Path) -> None:

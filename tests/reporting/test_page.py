@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from complete_config import complete_yaml
 from PIL import Image
 
 from packsight.evaluation.metrics import metrics_by_perspective
@@ -87,7 +87,7 @@ def write_run(
         "model": {"backbone": backbone, "weights": "bundled"},
         "precision": {"name": "fp32"},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(complete_yaml(config))
     status = {"state": state, "seconds": 80, "error": error}
     (folder / "status.json").write_text(json.dumps(status))
     if state == "done":

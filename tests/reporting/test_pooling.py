@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from complete_config import complete_yaml
 
 from packsight.reporting.findings import findings
 from packsight.reporting.leaderboard import collect, leaderboard_table
@@ -41,9 +41,9 @@ def write_fold(
         "perspective": {"name": perspective},
         "model": {"backbone": backbone, "weights": "bundled"},
         "precision": {"name": precision},
-        "crop": {"name": crop},
+        "crop": {"name": crop or "none"},
     }
-    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "config.yaml").write_text(complete_yaml(config))
     (folder / "status.json").write_text(json.dumps({"state": "done", "seconds": 10}))
     (folder / "metrics.json").write_text(json.dumps({"val": {"all": {}}, "test": {"all": {}}}))
     index = np.arange(PACKAGES)

@@ -38,7 +38,7 @@ def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFra
     measured a belt share above `max_belt_share`. Raises UserError if there is no run.
     """
     folders = run_folders(experiment)
-    frame = pd.DataFrame([_row(folder, experiment) for folder in folders])
+    frame = pd.DataFrame([_row_or_error(folder, experiment) for folder in folders])
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
     limit = float("inf") if max_belt_share is None else max_belt_share
@@ -162,6 +162,15 @@ def settings(config: TrainConfig, folder: Path) -> dict[str, Any]:
         "crop": str(config.crop.name),
         "recipe": config.recipe or "",
     }
+
+
+def _row_or_error(folder: Path, experiment: Path) -> dict[str, Any]:
+    """A run's row; of one that cannot be read its folder and why."""
+    try:
+        return _row(folder, experiment)
+    except UserError as damaged:
+        place = folder.relative_to(experiment).as_posix()
+        return {"folder": place, "state": "unreadable", "error": str(damaged)}
 
 
 def _row(folder: Path, experiment: Path) -> dict[str, Any]:
