@@ -132,6 +132,8 @@ def test_what_was_trained_is_read_though_it_would_be_refused_today(read, old, ne
         (b"name: \xff\n", "is not UTF-8 text (byte 6)"),
         (b"\x00", "is no YAML ("),
         (b"a: &a [*a]", "is damaged: it has no data.source"),
+        (VERSION_0_1_0 + b"seed: &a [*a]\n",
+         "is damaged: seed=[[[…]]] is not allowed"),
         (b"a: " + b"{a: " * 3000 + b"}" * 3000, "is "),
         (VERSION_0_1_0.replace(b"batch_size: 16", b"batch_size: many"),
          "is damaged: data.batch_size=many is not allowed; use a whole number of at least 2"),

@@ -1,6 +1,6 @@
 """What is wrong in a configuration, as sentences with the key as it is typed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -12,6 +12,7 @@ from packsight.configuration.schema import SCHEMAS
 from packsight.configuration.schema_values import SENTENCE
 
 LONGEST = 80  # letters of a value that are shown
+DEEPEST = 3  # levels of one that holds others, itself perhaps
 
 
 def told(error: ErrorDetails, stage: str, values: Mapping[str, Any]) -> tuple[str, str]:
@@ -42,15 +43,16 @@ def missing(stage: str, name: str) -> str:
     return f"{name} is not given; add {name}=, {key.allowed if key else 'a value'}."
 
 
-def unknown(name: str, stage: str, among: Iterable[str] = ()) -> str:
+def unknown(name: str, stage: str) -> str:
     """A sentence about a key that there is not, with the nearest one that there is."""
     *parents, last = name.split(".")
     parent, _ = find(stage, parents)
     if parents and parent is not None:
-        below = {*parent.children, *among}
-        close = nearest(last, below)
-        if close is None and below:
-            return f"{name} is unknown; {'.'.join(parents)} has {', '.join(sorted(below))}."
+        close = nearest(last, parent.children)
+        if close is None and parent.children:
+            return (
+                f"{name} is unknown; {'.'.join(parents)} has {', '.join(sorted(parent.children))}."
+            )
         near = ".".join([*parents, close]) if close else None
     else:
         near = nearest(name, _all(stage))
@@ -63,12 +65,15 @@ def unknown(name: str, stage: str, among: Iterable[str] = ()) -> str:
     return f"{name} is unknown; scripts/{stage}.py --help shows all keys."
 
 
-def shown(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    if isinstance(value, Mapping):
-        text = "{" + ",".join(f"{key}:{shown(part)}" for key, part in value.items()) + "}"
+def shown(value: Any, depth: int = DEEPEST) -> str:
+    """A value as it is typed on the command line, as much of it as tells what it is."""
+    if depth == 0 and isinstance(value, Mapping | list | tuple):
+        text = "…"
+    elif isinstance(value, Mapping):
+        parts = (f"{key}:{shown(part, depth - 1)}" for key, part in value.items())
+        text = "{" + ",".join(parts) + "}"
     elif isinstance(value, list | tuple):
-        text = f"[{','.join(map(shown, value))}]"
+        text = f"[{','.join(shown(part, depth - 1) for part in value)}]"
     elif value is None or isinstance(value, bool):
         text = {None: "null", True: "true", False: "false"}[value]
     else:
