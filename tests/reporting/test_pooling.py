@@ -213,12 +213,12 @@ def test_table_keeps_names_and_numbers_whole(
 
 
 def test_crop_is_shown_where_it_differs(tmp_path: Path) -> None:
-    write_fold(tmp_path, "a", "top", 0, crop="package")
+    write_fold(tmp_path, "a", "top", 0, crop="auto")
     write_fold(tmp_path, "b", "top", 0)
     frame = collect(tmp_path)
-    assert frame.set_index("backbone")["crop"].to_dict() == {"a": "package", "b": ""}
+    assert frame.set_index("backbone")["crop"].to_dict() == {"a": "auto", "b": "none"}
     rows = pool_runs(tmp_path, frame).rows
-    assert rows.set_index("backbone")["crop"].to_dict() == {"a": "package", "b": ""}
+    assert rows.set_index("backbone")["crop"].to_dict() == {"a": "auto", "b": "none"}
 
 
 def test_nothing_done_yet_pools_to_nothing(tmp_path: Path) -> None:

@@ -110,14 +110,16 @@ def predict_source(
     console.print(
         f"{len(wanted) - unreadable} images scored, {lost} of them as whole frames because the "
         f"package was not found, {unreadable} with an error, {left_out} of another camera left "
-        f"out: [cyan]{output / 'predictions.csv'}[/]"
+        f"out: [cyan]{output / 'predictions.csv'}[/]",
+        soft_wrap=True,
     )
     if found is not None:
         _write(found, output / "verdicts.csv")
         alone = int(found["cameras"].ne("top+side").sum())
         console.print(
             f"{len(found)} packages have a verdict, {alone} from one camera alone: "
-            f"[cyan]{output / 'verdicts.csv'}[/]"
+            f"[cyan]{output / 'verdicts.csv'}[/]",
+            soft_wrap=True,
         )
     return output
 

@@ -28,7 +28,7 @@ def evaluate(cfg: DictConfig) -> list[Path]:
             place = results_folder(run, "evaluations", cfg.run, cfg.output, cfg.outputs)
             folder = place / f"{data.root.name}_{split}"
             evaluate_run(run, data, [split], cfg.device, folder)
-            console.print(f"results: [cyan]{folder}[/]")
+            console.print(f"results: [cyan]{folder}[/]", soft_wrap=True)
             folders[run.name] = folder
         from packsight.reporting.camera_fusion import write_verdicts
 

@@ -43,6 +43,6 @@ def explain(cfg: DictConfig) -> list[Path]:
             if folder.parent == run.folder:
                 panels = (folder / "panels").iterdir()
                 show_files(run.folder, "explanations", [folder / "contact_sheet.png", *panels])
-            console.print(f"maps: [cyan]{folder}[/]")
+            console.print(f"maps: [cyan]{folder}[/]", soft_wrap=True)
             folders.append(folder)
     return folders

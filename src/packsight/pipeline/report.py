@@ -18,6 +18,6 @@ def report(cfg: DictConfig) -> Path:
 
     page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
     if cfg.archive:
-        console.print(f"models: [cyan]{pack_models(experiment)}[/]")
-    console.print(f"report: [cyan]{page}[/]")
+        console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
+    console.print(f"report: [cyan]{page}[/]", soft_wrap=True)
     return page
