@@ -6,7 +6,6 @@ Other processes find a stage here, and with it what its configuration needs to b
 import sys
 from collections.abc import Callable
 from difflib import get_close_matches
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
@@ -20,11 +19,11 @@ if TYPE_CHECKING:
     from packsight.runs.state import Trained
 
 
-def prepare(cfg: DictConfig) -> Path:
+def prepare(cfg: DictConfig) -> None:
     """Check images, split them by package, write data.zip."""
     from packsight.pipeline import prepare as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
 def train(cfg: DictConfig) -> "Trained":
@@ -32,42 +31,42 @@ def train(cfg: DictConfig) -> "Trained":
     from packsight.pipeline import train as stage
 
     name_variant(cfg)
-    return stage(cfg)
+    return stage(cfg)  # what a search wants to know of it
 
 
-def evaluate(cfg: DictConfig) -> list[Path]:
+def evaluate(cfg: DictConfig) -> None:
     """Measure a trained model on a split of prepared data."""
     from packsight.pipeline import evaluate as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
-def explain(cfg: DictConfig) -> list[Path]:
+def explain(cfg: DictConfig) -> None:
     """Show where a model looked, and measure it."""
     from packsight.pipeline import explain as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
-def predict(cfg: DictConfig) -> Path:
+def predict(cfg: DictConfig) -> None:
     """Score images that have no labels."""
     from packsight.pipeline import predict as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
-def report(cfg: DictConfig) -> Path:
+def report(cfg: DictConfig) -> None:
     """Compare the runs of an experiment."""
     from packsight.pipeline import report as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
-def benchmark(cfg: DictConfig) -> Path:
+def benchmark(cfg: DictConfig) -> None:
     """Measure how fast packsight is on this machine."""
     from packsight.benchmark.run import benchmark as stage
 
-    return stage(cfg)
+    stage(cfg)
 
 
 _ALL: tuple[Callable[[DictConfig], Any], ...] = (
