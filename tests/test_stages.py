@@ -152,6 +152,12 @@ def test_a_stage_of_the_command_speaks_of_itself(packsight):
     assert "train one with `packsight train name=nowhere`" in shown
 
 
+def test_any_stage_can_be_swept_over(packsight, tmp_path, sample):
+    code, shown = packsight("prepare", "-m", f"data.source={sample}", "data.name=one")
+    assert code == 0, shown
+    assert (tmp_path / "outputs/data/one/manifest.csv").is_file()
+
+
 def test_the_package_runs_as_a_module(tmp_path):
     run = [sys.executable, "-m", "packsight", "prepare", "data.source=nowhere"]
     done = subprocess.run(run, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -28,10 +28,14 @@ STAGES = {
 
 
 def work(stage: str, cfg: DictConfig) -> Any:
-    """A stage's work, imported when it is to be done, in whatever process."""
+    """A stage's work, imported when it is to be done, in whatever process.
+
+    Of a training what it came to, which a search wants to know; of other stages nothing.
+    """
     if stage == "train":
         name_variant(cfg)
-    return getattr(import_module(f"packsight.pipeline.{stage}"), stage)(cfg)
+    result = getattr(import_module(f"packsight.pipeline.{stage}"), stage)(cfg)
+    return result if stage == "train" else None
 
 
 def run(stage: str, command: bool = False) -> None:
