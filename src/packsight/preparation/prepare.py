@@ -20,7 +20,7 @@ from packsight.errors import UserError
 from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
 from packsight.preparation import manifest
-from packsight.preparation.layout import source_files
+from packsight.preparation.layout import walk
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, split_settings
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import assign_folds, assign_splits
@@ -95,15 +95,18 @@ def _pack(target: Path) -> None:
 
 def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
     """A hash of all the source's paths and contents, the settings, and what a manifest holds."""
-    paths = source_files(root)
-    with ThreadPoolExecutor() as pool:
-        hashed = pool.map(lambda path: sha256(root / path), paths)
+    paths, unread = walk(root)
+
+    def content_of(path: str) -> str:
         try:
-            content = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
-        except OSError as error:
-            raise UserError(
-                f"{error.filename} cannot be read ({error.strerror}); make it readable."
-            ) from error
+            return sha256(root / path)
+        except OSError as error:  # a file that will be rejected
+            return str(error.strerror)
+
+    with ThreadPoolExecutor() as pool:
+        hashed = pool.map(content_of, paths)
+        content: list[Any] = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
+    content += unread
     return hashlib.sha256(json.dumps([manifest.COLUMNS, settings, content]).encode()).hexdigest()
 
 
