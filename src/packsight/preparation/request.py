@@ -1,6 +1,5 @@
 """The prepared data that a configuration asks for, made where it is missing."""
 
-import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from omegaconf import DictConfig
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import check_request, is_prepared, load_data
 from packsight.sample.render import render_sample
+from packsight.system.files import temporary_folder
 from packsight.system.lock import locked
 
 
@@ -53,8 +53,8 @@ def _locked(target: Path) -> AbstractContextManager:
 def _prepare(cfg: DictConfig, target: Path) -> Path:
     if cfg.data.source is not None:
         return prepare(Path(cfg.data.source), target, cfg.data)
-    with tempfile.TemporaryDirectory() as folder:
-        rendered = Path(folder, _source_name(cfg))
+    with temporary_folder() as folder:
+        rendered = folder / _source_name(cfg)
         render_sample(rendered, **cfg.data.sample)
         return prepare(rendered, target, cfg.data)
 
