@@ -1,6 +1,7 @@
 """From raw images to verdicts, and what each kind of bad input gets."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
@@ -110,14 +112,33 @@ def test_predict_scores_what_it_can_and_names_what_it_cannot(elsewhere, sample, 
     shutil.copy(side, photos / "camera7.jpg")
     shutil.copy(side, photos)
     shutil.copy(top, photos)
-    (photos / f"{side.stem[:13]}_broken_side.png").write_bytes(side.read_bytes()[:1000])
+    broken = f"{side.stem[:13]}_broken_side.png"
+    (photos / broken).write_bytes(side.read_bytes()[:1000])
+    # Further images of one package and camera, one of another camera, and what cannot be opened.
+    (photos / "later").mkdir()
+    shutil.copy(side, photos / "later" / side.name)
+    other = photos / "later" / f"{side.stem[:13]}_other_side.png"
+    Image.open(side).transpose(Image.Transpose.ROTATE_180).save(other)
+    shutil.copy(top, photos / f"{side.stem[:13]}_TOP{top.suffix.upper()}")
+    (photos / "lost_side.png").symlink_to(elsewhere / "absent.png")
+    undecoded = os.fsencode(photos) + b"/gr\xfc\xdfe_side.png"
+    Path(os.fsdecode(undecoded)).write_bytes(side.read_bytes())
     command = ["run=models.zip", "member=*/side/*", "source=photos", "output=res"]
     assert script("predict", *command, "perspective=side", cwd=elsewhere) == 0
     table = pd.read_csv(elsewhere / "res/predictions.csv", keep_default_na=False)
-    assert set(table["path"]) == {"camera7.jpg", side.name, f"{side.stem[:13]}_broken_side.png"}
+    errors = dict(zip(table["path"], table["error"], strict=True))
+    assert "cut" in errors.pop(broken)
+    assert errors == {
+        "camera7.jpg": "",
+        side.name: "",
+        f"later/{side.name}": f"duplicate of {side.name}",
+        f"later/{other.name}": f"another image of this package and camera: {side.name}",
+        "lost_side.png": "broken link",
+        "gr\\xfc\\xdfe_side.png": "name is not UTF-8: rename it",
+    }
     scored = table[table["error"] == ""]
     assert scored["probability"].astype(float).nunique() == 1
-    assert len(scored) == 2
+    assert set(table.loc[table["error"] != "", "probability"]) == {""}
     assert not (elsewhere / "res/verdicts.csv").exists()
     # Results are not overwritten unless asked.
     before = (elsewhere / "res/predictions.csv").stat().st_mtime_ns

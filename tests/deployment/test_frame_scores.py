@@ -49,7 +49,7 @@ def test_scores_are_in_order_and_torn_files_are_noted(
     expected[6] = np.nan
     assert found == pytest.approx(expected, nan_ok=True)
     assert table["error"].ne("").tolist() == [number == 3 for number in range(10)]
-    assert "truncated" in table.at[103, "error"]
+    assert "the file is cut" in table.at[103, "error"]
     assert table["crop"].tolist() == ["auto"] * 3 + [""] + ["auto"] * 6
 
 

@@ -9,7 +9,7 @@ A, B = "0000000000017", "0000000000024"
 
 
 def test_names_give_serial_and_camera(tmp_path):
-    names = [f"{A}_top.png", f"in/{B}_side.jpg", "camera1.png", "other_side.png"]
+    names = [f"{A}_TOP.PNG", f"in/{B}_side.jpg", "camera1.png", "other_side.png"]
     table = name_images(tmp_path, [tmp_path / name for name in names], None)
     assert table["serial"].tolist() == [A, B, "camera1.png", "other_side.png"]
     assert table["perspective"].tolist() == ["top", "side", "", "side"]
@@ -17,7 +17,7 @@ def test_names_give_serial_and_camera(tmp_path):
 
 
 def test_the_given_perspective_is_for_unnamed_images_alone(tmp_path):
-    files = [tmp_path / f"{A}_top.png", tmp_path / "camera1.png"]
+    files = [tmp_path / f"{A}_TOP.PNG", tmp_path / "camera1.png"]
     assert name_images(tmp_path, files, "side")["perspective"].tolist() == ["top", "side"]
 
 

@@ -1,3 +1,5 @@
+import errno
+import hashlib
 import json
 import shutil
 import zipfile
@@ -123,6 +125,96 @@ def test_no_package_is_parted_by_splits_or_folds(source, target):
     assert (by_serial["fold"].nunique() == 1).all()
     assert by_serial["split"].first().value_counts().to_dict() == {"train": 6, "val": 2, "test": 2}
     assert sorted(by_serial["fold"].first().value_counts()) == [3, 3, 4]
+
+
+def rejected(target: Path) -> dict[str, str]:
+    table = pd.read_csv(target / "rejected.csv")
+    return dict(zip(table["path"], table["reason"], strict=True))
+
+
+def test_what_cannot_be_used_has_its_row_and_the_rest_is_prepared(source, target, monkeypatch):
+    cut, closed = sorted((source / "damaged/top").glob("*.png"))[:2]
+    cut.write_bytes(cut.read_bytes()[:-16])
+    (source / "lost").symlink_to(source / "absent")
+    (source / "intact" / "again").symlink_to(source)
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+
+    def digest(path: Path) -> str:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr("packsight.preparation.prepare.sha256", digest)
+    prepare(source, target, settings())
+    assert len(read_manifest(target)) == 18
+    assert rejected(target) == {
+        cut.relative_to(
+            source
+        ).as_posix(): "unusable image: not a readable image (the file is cut)",
+        closed.relative_to(source).as_posix(): "unusable image: the file cannot be opened "
+        "(Permission denied)",
+        "lost": "broken link",
+        "intact/again": "link to a folder that it lies in",
+    }
+
+
+def test_a_linked_source_is_prepared_as_the_files_would_be(source, target, tmp_path):
+    for label in ("damaged", "intact"):
+        (tmp_path / "linked" / label).mkdir(parents=True)
+        for view in ("top", "side"):
+            (tmp_path / "linked" / label / view).symlink_to(source / label / view)
+    (tmp_path / "linked" / "masks").symlink_to(source / "masks")
+    prepare(source, target, settings())
+    prepare(tmp_path / "linked", target.with_name("linked"), settings())
+    assert read_manifest(target).equals(read_manifest(target.with_name("linked")))
+
+
+def test_a_target_that_cannot_be_made_is_told(source, target, monkeypatch):
+    file = source.parent / "file"
+    file.touch()
+    with pytest.raises(UserError, match="file is a file, not a folder; move that away"):
+        prepare(source, file / "photos", settings())
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    assert_refused(source, target, r"photos cannot be written: the disk is full")
+
+
+def test_a_file_that_goes_away_is_told(source, target, monkeypatch):
+    copy = shutil.copyfile
+
+    def late(origin: Path, place: Path) -> None:
+        origin.unlink()
+        copy(origin, place)
+
+    monkeypatch.setattr(shutil, "copyfile", late)
+    with pytest.raises(UserError, match=r"\.png went away while it was prepared \(No such file"):
+        prepare(source, target, settings())
+    assert not target.exists()
+
+
+def test_data_that_cannot_be_replaced_stay(source, target, monkeypatch):
+    prepare(source, target, settings())
+    before = files_of(target)
+    rename = Path.rename
+
+    def refuse(path: Path, other: Path) -> Path:
+        if other == target and not path.name.endswith(".old"):
+            raise OSError(errno.EACCES, "Permission denied", str(path))
+        return rename(path, other)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(UserError, match="no permission"):
+        prepare(source, target, settings(split_seed=1, overwrite=True))
+    monkeypatch.undo()
+    assert files_of(target) == before
 
 
 def test_the_archive_holds_the_folder(source, target, tmp_path):

@@ -8,6 +8,7 @@ from PIL import Image
 
 from packsight.errors import UserError
 from packsight.preparation.scan import Scan, scan
+from packsight.preparation.voc import read_boxes
 
 SIZE = (64, 48)
 DAMAGED = "damaged/top/0000000000001_top"
@@ -262,9 +263,13 @@ BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><annotation>&b;</a
         (voc(("damage", (50, 2, 99, 40))), [(50, 2, 64, 40)], "clipped"),
         (voc(("damage", (70, 2, 99, 40))), [], "holds nothing"),
         (voc(("damage", (9, 2, 3, 40))), [], "holds nothing"),
-        (voc(("damage", ("x", 2, 3, 40))), [], "lacks a number"),
-        (voc(("damage", ("inf", 2, 3, 40))), [], "lacks a number"),
-        (b"<annotation><object><name>damage</name></object></annotation>", [], "lacks a number"),
+        (voc(("damage", ("x", 2, 3, 40))), [], "no number of pixels"),
+        (voc(("damage", ("inf", 2, 3, 40))), [], "no number of pixels"),
+        (
+            b"<annotation><object><name>damage</name></object></annotation>",
+            [],
+            "no number of pixels",
+        ),
         (voc(("damage", (1, 2, 3, 4)), size=(640, 480)), [], "made for 640×480 pixels"),
     ],
 )
@@ -274,6 +279,28 @@ def test_a_bad_annotation_is_noted_and_its_image_kept(look, content, kept, reaso
     assert image.damage_boxes == kept
     assert list(reasons(found)) == [f"{DAMAGED}.xml"]
     assert reason in reasons(found)[f"{DAMAGED}.xml"]
+
+
+@pytest.mark.parametrize("size", [("64.0", "48.0"), (" 64 ", "48\n"), ("64", ""), ("6.4e1", 48)])
+def test_the_annotated_size_may_be_written_in_other_ways(look, size):
+    content = voc(("damage", (" 1 ", "2.0", "3\n", "4")), size=size)
+    found = look({f"{DAMAGED}.png": encoded(pixels()), f"{DAMAGED}.xml": content})
+    assert found.images[0].damage_boxes == [(1, 2, 3, 4)]
+    assert found.rejected == []
+
+
+@pytest.mark.parametrize("count", [200, pytest.param(4000, marks=pytest.mark.mutations)])
+def test_damaged_annotations_give_boxes_of_the_image_or_a_reason(tmp_path, mutated, count):
+    whole = voc(("package", (1, 2, 60, 40)), ("damage", (5, 6, 7, 8)))
+    file = tmp_path / "a.xml"
+    for content in mutated(whole, count, 0):
+        file.write_bytes(content)
+        found = read_boxes(file, "damaged", SIZE)
+        for xmin, ymin, xmax, ymax in [*found.package, *found.damage]:
+            assert 0 <= xmin < xmax <= 64
+            assert 0 <= ymin < ymax <= 48
+        boxes = len(found.package) + len(found.damage)
+        assert boxes + len(found.problems) >= min(2, content.count(b"<object>")) or found.problems
 
 
 def test_fractions_of_pixels_and_other_encodings_are_read(look):
@@ -377,6 +404,60 @@ def test_identity_is_that_of_the_prepared_image(look):
         }
     )
     assert len(found.images) == 1
+
+
+def test_links_in_a_source_are_followed_and_broken_ones_rejected(look, tmp_path):
+    store = tmp_path / "store"
+    (store / "top").mkdir(parents=True)
+    (store / "top" / "0000000000001_top.png").write_bytes(encoded(pixels(1)))
+    (tmp_path / "source" / "damaged").mkdir(parents=True)
+    (tmp_path / "source" / "damaged" / "top").symlink_to(store / "top")
+    (tmp_path / "source" / "damaged" / "back").symlink_to(tmp_path / "source")
+    (tmp_path / "source" / "lost").symlink_to(tmp_path / "absent")
+    found = look({f"{INTACT}.png": encoded(pixels(2))})
+    assert [image.path for image in found.images] == [f"{DAMAGED}.png", f"{INTACT}.png"]
+    assert reasons(found) == {
+        "damaged/back": "link to a folder that it lies in: ",
+        "lost": "broken link: ",
+    }
+
+
+def test_what_vanishes_or_may_not_be_opened_is_rejected_with_its_reason(look, monkeypatch):
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.suffix == ".jpg":
+            raise PermissionError(13, "Permission denied")
+        if path.name.startswith("0000000000003") or path.suffix == ".xml" or "masks" in path.parts:
+            raise FileNotFoundError(2, "No such file or directory")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    found = look(
+        {
+            f"{DAMAGED}.png": encoded(pixels(1)),
+            f"{DAMAGED}.xml": voc(("damage", (1, 2, 3, 4))),
+            f"masks/{DAMAGED}.png": encoded(Image.new("L", SIZE)),
+            f"{INTACT}.jpg": encoded(pixels(2)),
+            "intact/top/0000000000003_top.png": encoded(pixels(3)),
+        }
+    )
+    assert [image.path for image in found.images] == [f"{DAMAGED}.png"]
+    assert reasons(found) == {
+        f"{DAMAGED}.xml": "annotation: it cannot be opened (No such file or directory)",
+        f"masks/{DAMAGED}.png": "unusable mask: the file cannot be opened (No such file or "
+        "directory)",
+        f"{INTACT}.jpg": "unusable image: the file cannot be opened (Permission denied)",
+        "intact/top/0000000000003_top.png": "unusable image: the file cannot be opened (No such "
+        "file or directory)",
+    }
+
+
+def test_a_source_of_broken_links_is_refused_with_what_they_are(look, tmp_path):
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "top").symlink_to(tmp_path / "absent")
+    with pytest.raises(UserError, match=r"found: no files; 1 × broken link\.$"):
+        look({})
 
 
 def test_a_source_without_the_layout_is_refused_with_what_was_found(look):

@@ -86,7 +86,8 @@ def test_backslashes_of_windows_tools_are_separators(tmp_path, target):
         ("c:/evil", "absolute"),
         ("C:evil", "absolute"),
         ("x" * 256, "longer name"),
-        ("xxx/" * 1500 + "y", "longer path"),
+        ("x/" * 1400 + "y", "longer path"),
+        (("x" * 250 + "/") * 20 + "y", "longer path"),
         (".", "has no name"),
     ],
 )

@@ -1,9 +1,8 @@
 """Images without labels to predictions.csv, and both images of a package to a verdict."""
 
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pandas as pd
@@ -12,13 +11,21 @@ from packsight.deployment.damage_region import COLUMNS as LOCATED
 from packsight.deployment.damage_region import check_explainer, locate
 from packsight.deployment.frame_scores import score, words
 from packsight.deployment.predictor import Predictor
+from packsight.deployment.repeated_images import mark_repeated
 from packsight.deployment.selection import best_pair, best_runs
 from packsight.domain import Fusion, Perspective
 from packsight.errors import UserError
 from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.explanation.attribution import Explainer
-from packsight.preparation.layout import IMAGE_SUFFIXES, source_files
+from packsight.preparation.layout import (
+    IMAGE_SUFFIXES,
+    UNREADABLE,
+    Rejected,
+    is_image,
+    parse_name,
+    walk,
+)
 from packsight.reporting.camera_fusion import fit_on_validation
 from packsight.runs.saved import Run
 from packsight.system.archive import as_folder
@@ -65,10 +72,11 @@ def predict_source(
     top, side = map(chosen.get, Perspective)
     fused = fit_on_validation(fusion, top, side) if top and side else None
     cameras = list(chosen) or list(Perspective)
-    with _images(source, int(max_unpacked_gb * 1e9)) as (root, files):
-        table = name_images(root, files, camera)
+    with _images(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
+        table = name_images(root, files, camera, unread)
+        mark_repeated(root, table)
         unnamed = table["perspective"] == ""
-        table.loc[unnamed, "error"] = (
+        table.loc[unnamed & (table["error"] == ""), "error"] = (
             "the camera is unknown: name the file <serial>_<top|side> or give perspective="
         )
         wanted = table[unnamed | table["perspective"].isin(cameras)].copy()
@@ -88,15 +96,13 @@ def predict_source(
             return scores
 
         for part, run in chosen.items():
-            rows = wanted.index[wanted["perspective"] == part]
+            rows = wanted.index[wanted["perspective"].eq(part) & wanted["error"].eq("")]
             if len(rows):
                 scores = scored(run, part, [{part: row} for row in rows])
                 wanted.loc[rows, "probability"] = scores
                 wanted.loc[rows, "predicted"] = words(scores)
         found = None
         if pair is not None:
-            again = named(wanted).duplicated(["serial", "perspective"])
-            wanted.loc[again[again].index, "error"] = "another image of this package and camera"
             found = packages_of(wanted)
             scores = scored(pair, "pair", found.pop("rows"))
             found = found.assign(probability=scores, predicted=words(scores)).dropna()
@@ -124,25 +130,28 @@ def predict_source(
     return output
 
 
-def name_images(root: Path, files: Sequence[Path], perspective: str | None) -> pd.DataFrame:
+def name_images(
+    root: Path, files: Sequence[Path], perspective: str | None, unread: Sequence[Rejected] = ()
+) -> pd.DataFrame:
     """A row per file: serial and camera from its name `<serial>_<perspective>`.
 
-    A file that is not named so is its own package, seen by the camera `perspective`.
+    A file that is not named so is its own package, seen by the camera `perspective`. What is
+    `unread` gets its reason as `error`.
     """
     rows = []
-    for file in files:
-        path = file.relative_to(root).as_posix()
-        serial = re.match(r"\d{13}(?!\d)", file.stem)
-        camera = re.search(r"_(top|side)$", file.stem)
+    errors = {item.path: ": ".join(filter(None, item[1:])) for item in unread}
+    for path in [*(file.relative_to(root).as_posix() for file in files), *errors]:
+        name = parse_name(PurePosixPath(path).stem)
         rows.append(
             {
-                "serial": serial[0] if serial else path,
-                "perspective": camera[1] if camera else perspective or "",
+                "serial": name.serial or path,
+                "perspective": name.perspective or perspective or "",
                 "path": path,
+                "error": errors.get(path, ""),
             }
         )
     empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
-    return pd.DataFrame(rows).assign(**empty, crop="", error="", region="", region_score=np.nan)
+    return pd.DataFrame(rows).assign(**empty, crop="", region="", region_score=np.nan)
 
 
 def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
@@ -169,22 +178,20 @@ def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
 
 
 @contextmanager
-def _images(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path]]]:
-    """The folder to name images from, and the images: one, or all below a folder or in a zip."""
-    if source.is_file() and source.suffix.lower() in IMAGE_SUFFIXES:
-        yield source.parent, [source]
+def _images(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path], list[Rejected]]]:
+    """The folder to name images from, the images below it or in a zip, and what cannot be read."""
+    if is_image(source.name) and source.is_file():
+        yield source.parent, [source], []
         return
     with as_folder(source, max_bytes) as root:
-        files = [
-            root / path
-            for path in source_files(root)
-            if path.lower().endswith(IMAGE_SUFFIXES) and "masks" not in Path(path).parts
-        ]
-        if not files:
+        paths, rejected = walk(root)
+        files = [root / path for path in paths if is_image(path)]
+        unread = [item for item in rejected if is_image(item.path) or item.reason == UNREADABLE]
+        if not files and not unread:
             raise UserError(
                 f"{source} holds no image; expected files that end in {', '.join(IMAGE_SUFFIXES)}."
             )
-        yield root, files
+        yield root, files, unread
 
 
 def _write(table: pd.DataFrame, file: Path) -> None:

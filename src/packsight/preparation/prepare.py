@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import cv2
 import pandas as pd
 from rich.markup import escape
 
@@ -18,15 +17,23 @@ from packsight.domain import LABELS, Perspective, format_boxes, format_upright
 from packsight.errors import UserError
 from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
+from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
-from packsight.preparation.layout import source_files
+from packsight.preparation.layout import walk
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
 from packsight.system.archive import as_folder, pack
 from packsight.system.console import console, track
-from packsight.system.files import read_json, sha256, write_json
+from packsight.system.files import (
+    making_folder,
+    read_json,
+    sha256,
+    temporary_folder,
+    write_json,
+    writing,
+)
 
 
 def prepare(
@@ -58,19 +65,17 @@ def prepare(
                 _pack(target)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
             return target
-        with _replacing_folder(target) as folder, tempfile.TemporaryDirectory() as work:
-            found = scan(root, Path(work), source)
+        with _replacing_folder(target) as folder, temporary_folder() as work:
+            found = scan(root, work, source)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
             table = _located(table, folder)
             manifest.write_manifest(table, folder)
             _write_rejected(found, folder)
             sheet = prepared_sheet(table, folder, settings.split_seed)
-            cv2.imwrite(str(folder / "contact_sheet.png"), sheet[..., ::-1])
+            write_image(folder / "contact_sheet.png", sheet)
             for camera, rows in table.groupby("perspective"):
-                cv2.imwrite(
-                    str(folder / f"crops_{camera}.png"), crop_sheet(rows, folder)[..., ::-1]
-                )
+                write_image(folder / f"crops_{camera}.png", crop_sheet(rows, folder))
             summary = {
                 "source": source.name,
                 "fingerprint": fingerprint,
@@ -104,15 +109,18 @@ def _pack(target: Path) -> None:
 
 def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
     """A hash of all the source's paths and contents, the settings, and what a manifest holds."""
-    paths = source_files(root)
-    with ThreadPoolExecutor() as pool:
-        hashed = pool.map(lambda path: sha256(root / path), paths)
+    paths, unread = walk(root)
+
+    def content_of(path: str) -> str:
         try:
-            content = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
-        except OSError as error:
-            raise UserError(
-                f"{error.filename} cannot be read ({error.strerror}); make it readable."
-            ) from error
+            return sha256(root / path)
+        except OSError as error:  # a file that will be rejected
+            return str(error.strerror)
+
+    with ThreadPoolExecutor() as pool:
+        hashed = pool.map(content_of, paths)
+        content: list[Any] = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
+    content += unread
     return hashlib.sha256(json.dumps([manifest.COLUMNS, settings, content]).encode()).hexdigest()
 
 
@@ -137,18 +145,21 @@ def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
 @contextmanager
 def _replacing_folder(target: Path) -> Iterator[Path]:
     """Yield a new folder beside `target` that takes its place only if the block succeeds."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    old = temporary.with_name(f"{temporary.name}.old")
-    try:
-        yield temporary
-        temporary.chmod(0o755)  # mkdtemp's folders are closed to others
-        if target.exists():
-            target.rename(old)
-        temporary.rename(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+    making_folder(target.parent)
+    with writing(target):
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        old = temporary.with_name(f"{temporary.name}.old")
+        try:
+            yield temporary
+            temporary.chmod(0o755)  # mkdtemp's folders are closed to others
+            if target.exists():
+                target.rename(old)
+            temporary.rename(target)
+        finally:
+            if old.exists() and not target.exists():
+                old.rename(target)
+            shutil.rmtree(temporary, ignore_errors=True)
+            shutil.rmtree(old, ignore_errors=True)
 
 
 def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
@@ -195,9 +206,18 @@ def _places(image: UsableImage) -> tuple[str, str]:
 def _write_images(images: list[UsableImage], folder: Path) -> None:
     for image in track(images, "write images"):
         for origin, place in zip((image.file, image.mask), _places(image), strict=True):
-            if origin is not None:
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            if origin is None:
+                continue
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            try:
                 shutil.copyfile(origin, folder / place)
+            except OSError as error:
+                if error.filename != str(origin):
+                    raise
+                raise UserError(
+                    f"{origin} went away while it was prepared ({error.strerror}); give the same "
+                    "command again."
+                ) from error
 
 
 def _located(table: pd.DataFrame, folder: Path) -> pd.DataFrame:

@@ -1,17 +1,16 @@
 """The prepared data that is asked for, made where it is missing."""
 
-import tempfile
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from packsight.errors import UserError
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import check_request, is_prepared
 from packsight.preparation.splits import SplitSettings
 from packsight.sample.render import render_sample
+from packsight.system.files import temporary_folder
 from packsight.system.lock import locked
 
 
@@ -40,11 +39,6 @@ class DataRequest:
     def is_ready(self) -> bool:
         """Whether the data need no preparation any more."""
         return is_prepared(self.target)
-
-    def check_source(self) -> None:
-        """Raise UserError for images that are not there."""
-        if self.source is not None and not Path(self.source).exists():
-            raise UserError(f"{self.source} does not exist; give a folder or a zip archive.")
 
     def prepare(self) -> Path:
         """Prepare the source, or a rendered sample, once: other processes wait for it."""
@@ -75,8 +69,8 @@ class DataRequest:
         }
         if self.source is not None:
             return prepare(self.source, target, self.settings, **limits)
-        with tempfile.TemporaryDirectory() as folder:
-            rendered = Path(folder, self._source_name)
+        with temporary_folder() as folder:
+            rendered = folder / self._source_name
             render_sample(rendered, **self.sample)
             return prepare(rendered, target, self.settings, **limits)
 

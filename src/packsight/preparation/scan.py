@@ -17,11 +17,12 @@ from packsight.preparation.layout import (
     by_role,
     classify,
     nothing_fits,
-    source_files,
     stem,
+    walk,
 )
 from packsight.preparation.voc import read_boxes
 from packsight.system.console import track
+from packsight.system.files import making_folder, writing
 
 TWO_LABELS = "serial with two labels"
 SECOND_VIEW = "second image of one package and perspective"
@@ -51,9 +52,9 @@ def scan(root: Path, work: Path, source: Path) -> Scan:
 
     Raises UserError, naming `source`, if no file fits the layout or none of those can be used.
     """
-    paths = source_files(root)
-    masks, annotations, others = by_role(paths)
-    result = Scan()
+    paths, unread = walk(root)
+    masks, annotations, others, repeated = by_role(paths)
+    result = Scan(rejected=unread + repeated)
     candidates = []
     for path in others:
         fits = classify(path)
@@ -62,7 +63,7 @@ def scan(root: Path, work: Path, source: Path) -> Scan:
         else:
             result.rejected.append(fits)
     if not candidates:
-        raise nothing_fits(source, paths)
+        raise nothing_fits(source, paths, unread)
 
     known = {candidate.key for candidate in candidates}
     names = {stem(candidate.path) for candidate in candidates}
@@ -107,14 +108,10 @@ def _check(
         decoded = decode(root / candidate.path)
     except UnusableImageError as error:
         return None, [Rejected(candidate.path, "unusable image", str(error))]
-    except OSError as error:
-        return None, [Rejected(candidate.path, "unreadable file", str(error.strerror))]
     place = work / candidate.path
-    place.parent.mkdir(parents=True, exist_ok=True)
     file = root / candidate.path
     if decoded.content is not None:
-        file = place.with_name(f"{place.name}.png")
-        file.write_bytes(decoded.content)
+        file = _written(place.with_name(f"{place.name}.png"), decoded.content)
     rejected = []
     size = decoded.width, decoded.height
     package_box: list[Box] = []
@@ -130,8 +127,7 @@ def _check(
     elif mask:
         try:
             content = decode_mask(root / mask, size)
-            mask_file = place.with_name(f"{place.name}.mask.png")
-            mask_file.write_bytes(content)
+            mask_file = _written(place.with_name(f"{place.name}.mask.png"), content)
         except UnusableImageError as error:
             rejected.append(Rejected(mask, "unusable mask", str(error)))
     image = UsableImage(
@@ -146,6 +142,13 @@ def _check(
         mask=mask_file,
     )
     return image, rejected
+
+
+def _written(file: Path, content: bytes) -> Path:
+    making_folder(file.parent)
+    with writing(file):
+        file.write_bytes(content)
+    return file
 
 
 def _without_two_labels(candidates: list[Candidate]) -> tuple[list[Candidate], list[Rejected]]:

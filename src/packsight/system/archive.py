@@ -18,6 +18,7 @@ from packsight.errors import UserError
 from packsight.system.files import making_folder, replacing, temporary_folder, writing
 
 LONGEST = 255  # bytes of a name that file systems allow
+DEEPEST = 100  # folders in folders; far more cannot even be removed again by ordinary means
 _CHUNK = 1 << 20
 _COMPRESSED = {".png", ".jpg", ".jpeg", ".webp"}  # deflating these again gains nothing
 _UNREADABLE = (
@@ -157,6 +158,8 @@ def _checked_files(archive: Path, opened: zipfile.ZipFile) -> dict[str, zipfile.
             problem = "has no name"
         elif any(_bytes(part) > LONGEST for part in path.parts):
             problem = "has a longer name than file systems allow"
+        elif len(path.parts) > DEEPEST:
+            problem = "has a longer path than is of use"
         elif kind not in (0, stat.S_IFREG, stat.S_IFDIR):
             problem = "is a link or another special file"
         elif member.flag_bits & 0x1:

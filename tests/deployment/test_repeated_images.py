@@ -1,0 +1,53 @@
+import numpy as np
+from PIL import Image
+
+from packsight.deployment.prediction import name_images
+from packsight.deployment.repeated_images import mark_repeated
+from packsight.preparation.layout import Rejected
+
+A, B = "0000000000017", "0000000000024"
+
+
+def picture(seed: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 40, 3), np.uint8))
+
+
+def marked(root, images, unread=()):
+    for name, content in images.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            (root / name).write_bytes(content)
+        else:
+            picture(content).save(root / name)
+    table = name_images(root, [root / name for name in images], None, unread)
+    mark_repeated(root, table)
+    return dict(zip(table["path"], table["error"], strict=True))
+
+
+def test_the_first_counts_and_the_others_name_it(tmp_path):
+    images = {f"day1/{A}_top.png": 0, f"day2/{A}_TOP.png": 1, f"day3/{A}_top.png": 0,
+              f"day1/{A}_side.png": 0, f"day1/{B}_top.png": 0}  # fmt: skip
+    assert marked(tmp_path, images) == {
+        f"day1/{A}_top.png": "",
+        f"day2/{A}_TOP.png": f"another image of this package and camera: day1/{A}_top.png",
+        f"day3/{A}_top.png": f"duplicate of day1/{A}_top.png",
+        f"day1/{A}_side.png": "",
+        f"day1/{B}_top.png": "",
+    }
+
+
+def test_a_broken_first_gives_way_as_in_prepare(tmp_path):
+    images = {f"a/{A}_top.png": b"broken", f"b/{A}_top.png": 1, f"c/{A}_top.png": 2}
+    assert marked(tmp_path, images) == {
+        f"a/{A}_top.png": "",  # its own error comes when it is scored
+        f"b/{A}_top.png": "",
+        f"c/{A}_top.png": f"another image of this package and camera: b/{A}_top.png",
+    }
+
+
+def test_images_of_no_known_package_or_camera_and_unread_ones_are_left_alone(tmp_path):
+    images = {"one.png": 0, "two.png": 0, "x_side.png": 0, "y_side.png": 0}
+    unread = [Rejected(f"{A}_top.png", "broken link"), Rejected(f"z/{A}_top.png", "broken link")]
+    found = marked(tmp_path, images, unread)
+    assert set(found.values()) == {"", "broken link"}
+    assert [path for path, error in found.items() if error] == [item.path for item in unread]
