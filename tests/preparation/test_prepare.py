@@ -150,7 +150,7 @@ def test_what_cannot_be_used_has_its_row_and_the_rest_is_prepared(source, target
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
     monkeypatch.setattr("packsight.preparation.prepare.sha256", digest)
-    prepare(source, target, settings())
+    prepare(source, target)
     assert len(read_manifest(target)) == 18
     assert rejected(target) == {
         cut.relative_to(
@@ -169,8 +169,8 @@ def test_a_linked_source_is_prepared_as_the_files_would_be(source, target, tmp_p
         for view in ("top", "side"):
             (tmp_path / "linked" / label / view).symlink_to(source / label / view)
     (tmp_path / "linked" / "masks").symlink_to(source / "masks")
-    prepare(source, target, settings())
-    prepare(tmp_path / "linked", target.with_name("linked"), settings())
+    prepare(source, target)
+    prepare(tmp_path / "linked", target.with_name("linked"))
     assert read_manifest(target).equals(read_manifest(target.with_name("linked")))
 
 
@@ -178,7 +178,7 @@ def test_a_target_that_cannot_be_made_is_told(source, target, monkeypatch):
     file = source.parent / "file"
     file.touch()
     with pytest.raises(UserError, match="file is a file, not a folder; move that away"):
-        prepare(source, file / "photos", settings())
+        prepare(source, file / "photos")
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -196,12 +196,12 @@ def test_a_file_that_goes_away_is_told(source, target, monkeypatch):
 
     monkeypatch.setattr(shutil, "copyfile", late)
     with pytest.raises(UserError, match=r"\.png went away while it was prepared \(No such file"):
-        prepare(source, target, settings())
+        prepare(source, target)
     assert not target.exists()
 
 
 def test_data_that_cannot_be_replaced_stay(source, target, monkeypatch):
-    prepare(source, target, settings())
+    prepare(source, target)
     before = files_of(target)
     rename = Path.rename
 
@@ -212,7 +212,7 @@ def test_data_that_cannot_be_replaced_stay(source, target, monkeypatch):
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(UserError, match="no permission"):
-        prepare(source, target, settings(split_seed=1, overwrite=True))
+        prepare(source, target, split_seed=1, overwrite=True)
     monkeypatch.undo()
     assert files_of(target) == before
 
