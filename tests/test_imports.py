@@ -1,6 +1,7 @@
 """Imports run one way, from a later room to an earlier one."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,13 @@ def test_a_room_imports_only_earlier_ones(file):
         return
     later = ORDER[ORDER.index(room) + 1 :]
     assert not imported(file) & set(later)
+
+
+def test_the_table_of_rooms_names_every_module():
+    text = (PACKAGE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = dict(re.findall(r"^\| `(\w+)` \| [^|]*\| ([^|]*) \|$", text, re.MULTILINE))
+    rooms = [folder for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file()]
+    assert set(table) == {room.name for room in rooms}
+    for room in rooms:
+        modules = {file.stem for file in room.glob("*.py")} - {"__init__"}
+        assert set(re.findall(r"`(\w+)`", table[room.name])) == modules, room.name
