@@ -13,7 +13,7 @@ from packsight.system.files import read_json
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=32", "trainer.max_epochs=3", "data.batch_size=4",
-         "trainer=cpu", "data.source=raw-data.zip"]  # fmt: skip
+         "trainer=cpu", "data.source=photos"]  # fmt: skip
 SWEEP = ["-m", "name=exp", "perspective=side,top", "seed=0,1", *SMALL]
 FILES = ("history.csv", "metrics.json", "predictions.csv")
 # A sweep in a process of its own; `moment` is where that process kills itself, `times` how often
@@ -99,12 +99,15 @@ def ended(start):
 
 
 @pytest.fixture(scope="session")
-def plant(tmp_path_factory, sample):
-    """Make a folder with the raw images of a few packages."""
+def plant(tmp_path_factory, sample, script):
+    """Make a folder with the images of a few packages, which are prepared once for all."""
+    prepared = tmp_path_factory.mktemp("prepared")
+    assert script("prepare", f"data.source={sample}", "data.name=photos", cwd=prepared) == 0
 
     def make(name: str) -> Path:
         folder = tmp_path_factory.mktemp(name)
-        (folder / "raw-data.zip").symlink_to(sample)
+        (folder / "photos").symlink_to(prepared / "outputs" / "data" / "photos")
+        (folder / "photos.zip").symlink_to(sample)
         return folder
 
     return make

@@ -11,7 +11,8 @@ pytestmark = pytest.mark.sweeps
 
 def test_two_processes_share_a_sweep_and_train_no_run_twice(plant, start, undisturbed, same, sweep):
     folder = plant("shared")
-    processes = [start(folder, sweep) for _ in range(2)]
+    raw = "data.source=photos.zip"  # so that they want to prepare it at once
+    processes = [start(folder, [*sweep, raw]) for _ in range(2)]
     for process in processes:
         process.join(timeout=300)
     assert [process.exitcode for process in processes] == [0, 0]
