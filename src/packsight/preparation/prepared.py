@@ -71,8 +71,8 @@ def check_request(folder: Path, source: str, data: DictConfig) -> None:
 
     Sources are compared by name alone: `prepare` compares their content.
     """
-    summary = read_json(folder / SUMMARY)
     asked = {"source": source, **split_settings(data)}
+    summary = read_json(folder / SUMMARY, asked, "prepare the images again")
     for key, value in asked.items():
         if summary[key] != value:
             raise UserError(
