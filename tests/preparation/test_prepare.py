@@ -14,7 +14,7 @@ from packsight.errors import UserError
 from packsight.imaging import belt
 from packsight.preparation import prepare as preparation
 from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
-from packsight.preparation.prepared import is_prepared, load_data
+from packsight.preparation.prepared import check_request, is_prepared, load_data
 from packsight.preparation.splits import SplitSettings
 from packsight.system.files import read_json, sha256
 
@@ -333,6 +333,19 @@ def test_other_settings_do_not_replace_prepared_data(source, target, changes):
     assert_refused(source, target, r"data\.name.*data\.overwrite=true", **changes)
 
 
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"source": "photos"}'])
+def test_a_damaged_summary_is_named_and_can_be_made_anew(source, target, content):
+    prepare(source, target)
+    whole = (target / "summary.json").read_bytes()
+    (target / "summary.json").write_text(content)
+    assert_refused(source, target, r"summary\.json is damaged.*data\.overwrite=true")
+    with pytest.raises(UserError, match=r"summary\.json is damaged.*prepare the images again"):
+        check_request(target, "source", SplitSettings(folds=3))
+    prepare(source, target, overwrite=True)
+    assert (target / "summary.json").read_bytes() == whole
+    check_request(target, "source", SplitSettings(folds=3))
+
+
 def test_another_source_does_not_replace_prepared_data_unless_told(source, target):
     prepare(source, target)
     name = "damaged/top/0000000000001_top.png"
@@ -441,7 +454,8 @@ def test_raw_images_are_not_prepared_data(source, tmp_path):
 
 
 def test_data_with_other_labels_is_refused(tmp_path):
-    row = dict.fromkeys(COLUMNS, "") | {"label": "dented", "width": 1, "height": 1, "fold": pd.NA}
+    given = {"perspective": "top", "label": "dented", "split": "train", "width": 1, "height": 1}
+    row = dict.fromkeys(COLUMNS, "") | given | {"fold": pd.NA}
     write_manifest(pd.DataFrame([row]), tmp_path)
     with pytest.raises(UserError, match=r"other labels \(dented\)"):
         load_data(tmp_path, LIMIT, tmp_path / "cache")

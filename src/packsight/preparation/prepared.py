@@ -58,7 +58,8 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
 
 def stored_split_settings(root: Path) -> SplitSettings:
     """The settings that prepared data were divided by."""
-    summary = read_json(root / SUMMARY)
+    keys = ("fractions", "folds", "split_seed")
+    summary = read_json(root / SUMMARY, keys, "prepare the images again")
     return SplitSettings(summary["fractions"], summary["folds"], summary["split_seed"])
 
 
@@ -67,8 +68,8 @@ def check_request(folder: Path, source: str, settings: SplitSettings) -> None:
 
     Sources are compared by name alone: `prepare` compares their content.
     """
-    summary = read_json(folder / SUMMARY)
     asked = {"source": source, **settings.values()}
+    summary = read_json(folder / SUMMARY, asked, "prepare the images again")
     for key, value in asked.items():
         if summary[key] != value:
             raise UserError(
