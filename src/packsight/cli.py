@@ -77,6 +77,8 @@ def script(
         def run() -> None:
             # Hydra then raises its errors instead of printing them and exiting with 1.
             os.environ["HYDRA_FULL_ERROR"] = "1"
+            # Figures go to files; the backend that a notebook's shell inherits may not be here.
+            os.environ["MPLBACKEND"] = "Agg"
             collect_rarely()
             keep_freed_memory()
             task = Task(main, stage)

@@ -74,10 +74,14 @@ def test_the_measured_are_the_same_for_every_model_and_hold_both_labels():
     other = PREDICTIONS.assign(probability=0.7, predicted="damaged")
     one, two = (select(table, "test", 1, measured=4) for table in (PREDICTIONS, other))
     key = ["serial", "perspective"]
-    assert 2 <= len(one) <= 4
     assert set(one["label"]) == {"damaged", "intact"}
     same = [table.sort_values(key)[[*key, "compared"]].to_numpy().tolist() for table in (one, two)]
     assert same[0] == same[1]
+
+
+@pytest.mark.parametrize("measured", [1, 2, 3, 5])
+def test_as_many_are_measured_as_are_asked_for(measured):
+    assert len(select(PREDICTIONS, "test", 1, measured=measured)) == measured
 
 
 def test_a_serial_means_all_its_images_and_a_name_means_one() -> None:

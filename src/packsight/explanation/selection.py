@@ -65,7 +65,10 @@ def select(
         within = order.groupby([table["label"], table["perspective"]]).rank()
         table = table.assign(compared=within <= COMPARED)
         if measured is not None:
-            table = table[order.rank() <= measured]
+            # Ties are settled by what no model knows, so that every model gets the same images.
+            keys = table[["label", "perspective", "serial"]].assign(order=order)
+            first = keys.sort_values(["order", "label", "perspective", "serial"]).index[:measured]
+            table = table[table.index.isin(first)]
         place = table.groupby(["outcome", "perspective"], observed=True).cumcount()
         table["shown"] = place < per_outcome
     if not table.get("shown", pd.Series(dtype=bool)).any():
