@@ -12,8 +12,6 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-from tensorboard.program import TensorBoard
-
 EVERY = 5  # seconds between two looks for new runs; TensorBoard looks as often
 RUNS = "*/*/*/*/*/*/tensorboard"  # name/data/backbone/perspective/precision/part_seed_variant
 
@@ -55,6 +53,8 @@ def main() -> None:
         while True:
             time.sleep(EVERY)
             link_runs(outputs, links)
+
+    from tensorboard.program import TensorBoard
 
     link_runs(outputs, links)
     threading.Thread(target=keep_true, daemon=True).start()
