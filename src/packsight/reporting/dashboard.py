@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
@@ -52,7 +53,8 @@ def main() -> None:
     def keep_true() -> None:
         while True:
             time.sleep(EVERY)
-            link_runs(outputs, links)
+            with suppress(OSError):  # a run that was removed meanwhile; the next look is right
+                link_runs(outputs, links)
 
     from tensorboard.program import TensorBoard
 
