@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
-
-from tensorboard.program import TensorBoard
 
 EVERY = 5  # seconds between two looks for new runs; TensorBoard looks as often
 RUNS = "*/*/*/*/*/*/tensorboard"  # name/data/backbone/perspective/precision/part_seed_variant
@@ -54,7 +53,10 @@ def main() -> None:
     def keep_true() -> None:
         while True:
             time.sleep(EVERY)
-            link_runs(outputs, links)
+            with suppress(OSError):  # a run that was removed meanwhile; the next look is right
+                link_runs(outputs, links)
+
+    from tensorboard.program import TensorBoard
 
     link_runs(outputs, links)
     threading.Thread(target=keep_true, daemon=True).start()
