@@ -437,7 +437,8 @@ def test_raw_images_are_not_prepared_data(source, tmp_path):
 
 
 def test_data_with_other_labels_is_refused(tmp_path):
-    row = dict.fromkeys(COLUMNS, "") | {"label": "dented", "width": 1, "height": 1, "fold": pd.NA}
+    given = {"perspective": "top", "label": "dented", "split": "train", "width": 1, "height": 1}
+    row = dict.fromkeys(COLUMNS, "") | given | {"fold": pd.NA}
     write_manifest(pd.DataFrame([row]), tmp_path)
     with pytest.raises(UserError, match=r"other labels \(dented\)"):
         load_data(tmp_path, LIMIT, tmp_path / "cache")

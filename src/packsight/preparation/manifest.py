@@ -1,11 +1,15 @@
 """The table that every stage shares: one row per image, in `manifest.csv`."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from packsight.domain import Perspective, Split, parse_boxes, parse_upright
 from packsight.errors import UserError
-from packsight.system.files import replacing
+from packsight.system.files import reading, replacing
+from packsight.system.tables import read_table
 
 NAME = "manifest.csv"
 COLUMNS: tuple[str, ...] = (
@@ -25,6 +29,8 @@ COLUMNS: tuple[str, ...] = (
     "crop_source",
     "upright",
 )
+KIND, REMEDY = "a manifest of packsight", "prepare the images again"
+FARTHEST = 10**6  # pixels
 _NUMBERS = {"width": "int64", "height": "int64", "fold": "Int64"}
 
 
@@ -38,20 +44,49 @@ def not_prepared(path: Path) -> UserError:
 def read_manifest(folder: Path) -> pd.DataFrame:
     """Read `manifest.csv`: text columns ("" where empty), integer sizes, nullable integer folds.
 
-    Raises UserError where the file is missing, or is not a manifest.
+    Raises UserError where the file is missing, is not a manifest, or holds what no preparation
+    writes: boxes that are none, two images of one package and camera, a package in two splits.
     """
     path = folder / NAME
     if not path.is_file():
         raise not_prepared(folder)
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    table = read_table(path, COLUMNS, str, 1, KIND, REMEDY, keep_default_na=False)
+    with reading(path, KIND, REMEDY):
         table["fold"] = pd.to_numeric(table["fold"].replace("", pd.NA))
         table = table[list(COLUMNS)].astype(_NUMBERS)
-    except (KeyError, ValueError) as error:
-        raise UserError(
-            f"{path} is not a manifest of packsight ({error}); prepare the images again"
-        ) from error
+        for name, known in (("perspective", Perspective), ("split", Split)):
+            if others := sorted(set(table[name]) - set(known)):
+                raise ValueError(f"{name} is {others[0]!r}")
+        again = table.duplicated(["serial", "perspective"])
+        if again.any():
+            raise ValueError(f"{table['serial'][again.idxmax()]} has two images of one camera")
+        parts = table.groupby("serial")[["label", "split", "fold"]].nunique(dropna=False)
+        if (parts > 1).any(axis=None):
+            serial = parts.gt(1).any(axis=1).idxmax()
+            raise ValueError(f"{serial} is in two splits or folds, or has two labels")
+        for row in table.to_dict("records"):
+            _check(row)
     return table
+
+
+def _check(row: dict[str, Any]) -> None:
+    """Raise ValueError for a row that no preparation writes."""
+    width, height = row["width"], row["height"]
+    if not (0 < width < FARTHEST and 0 < height < FARTHEST):
+        raise ValueError(f"{row['path']} has {width}×{height} pixels")
+    for column in ("path", "mask"):
+        place = PurePosixPath(row[column])
+        if place.is_absolute() or ".." in place.parts or "\0" in row[column]:
+            raise ValueError(f"{column} {row[column]!r} leads out of the data")
+    for column in ("package_box", "damage_boxes", "crop"):
+        boxes = parse_boxes(row[column])
+        inside = all(0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height for x1, y1, x2, y2 in boxes)
+        if not inside or (len(boxes) > 1 and column != "damage_boxes"):
+            raise ValueError(f"{column} of {row['path']} is {row[column]!r}")
+    if row["upright"]:
+        upright = parse_upright(row["upright"])
+        if not np.isfinite(upright).all() or min(upright[2:4]) <= 0 or max(upright) > FARTHEST:
+            raise ValueError(f"upright of {row['path']} is {row['upright']!r}")
 
 
 def write_manifest(table: pd.DataFrame, folder: Path) -> None:

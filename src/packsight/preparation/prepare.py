@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -123,14 +123,21 @@ def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
         raise UserError(
             f"{target} exists and is not prepared data; choose another data.name or move it away."
         )
-    if read_json(target / SUMMARY).get("fingerprint") == fingerprint:
-        return True
     if overwrite:
+        with suppress(UserError):  # damaged, and to be made anew
+            return _made_from(target) == fingerprint
         return False
+    if _made_from(target) == fingerprint:
+        return True
     raise UserError(
         f"{target} was prepared from another source or with other settings; choose another "
         "data.name, or set data.overwrite=true."
     )
+
+
+def _made_from(target: Path) -> str:
+    remedy = "set data.overwrite=true to prepare the images again"
+    return str(read_json(target / SUMMARY, ["fingerprint"], remedy)["fingerprint"])
 
 
 @contextmanager

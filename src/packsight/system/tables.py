@@ -14,6 +14,7 @@ def read_table(
     columns: Iterable[str] = (),
     dtype: Mapping[str, Any] | type | None = None,
     rows: int = 1,
+    kind: str = "a table",
     remedy: str = RESTORE,
     **options: Any,
 ) -> pd.DataFrame:
@@ -22,7 +23,7 @@ def read_table(
     `dtype` and `options` are pandas'. Raises UserError, which ends in the `remedy`, if the file is
     missing, damaged or another table.
     """
-    with reading(path, "a table", remedy):
+    with reading(path, kind, remedy):
         if path.stat().st_size == 0:
             raise ValueError("it is empty")
         table = pd.read_csv(path, dtype=dtype, encoding="utf-8", **options)
