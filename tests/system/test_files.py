@@ -1,10 +1,12 @@
 """Files are whole or absent; what the system refuses is a sentence; what is damaged is named."""
 
 import errno
+import multiprocessing
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,10 +24,6 @@ from packsight.system.files import (
     writable,
     write_json,
     writing,
-)
-
-root_alone = pytest.mark.skipif(
-    getattr(os, "geteuid", lambda: 1)() == 0, reason="root may write everywhere"
 )
 
 
@@ -90,14 +88,40 @@ def test_a_file_system_of_the_kernel_is_told(place):
         write_json(Path(place), {})
 
 
-@root_alone
-def test_a_folder_without_permission_is_told(tmp_path):
-    closed = tmp_path / "closed"
-    closed.mkdir(mode=0o500)
+def attempts(closed: Path) -> list[str]:
+    told = []
     for attempt in (lambda: write(closed / "file"), lambda: making_folder(closed / "below"),
                     lambda: writable(closed)):  # fmt: skip
-        with pytest.raises(UserError, match=r"closed.*no permission to; make its folder writable"):
+        try:
             attempt()
+        except UserError as error:
+            told.append(str(error))
+    return told
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="needs POSIX permissions")
+def test_a_folder_without_permission_is_told():
+    context = multiprocessing.get_context("fork")
+    told = context.SimpleQueue()
+    with tempfile.TemporaryDirectory() as place:
+        Path(place).chmod(0o755)
+        closed = Path(place, "closed")
+        closed.mkdir(mode=0o555)
+
+        def try_it() -> None:
+            if os.geteuid() == 0:  # who may write everywhere
+                os.seteuid(65534)
+            told.put(attempts(closed))
+
+        process = context.Process(target=try_it)
+        process.start()
+        process.join(30)
+        assert process.exitcode == 0
+        sentences = told.get()
+    assert len(sentences) == 3
+    for sentence in sentences:
+        assert "closed" in sentence
+        assert sentence.endswith("there is no permission; give it or choose another place.")
 
 
 @pytest.mark.parametrize("number", [*files.FULL, *files._REASONS])
@@ -143,6 +167,15 @@ def test_other_errors_stay_what_they_are(tmp_path):
         raise PermissionError(errno.EACCES, "", str(tmp_path / "other"))
     with pytest.raises(UserError, match="mine"), writing(tmp_path / "file"):
         raise UserError("mine")
+
+
+@pytest.mark.parametrize("number", [*files.ENVIRONMENT, errno.EMFILE])
+def test_what_no_room_foresaw_is_a_sentence_too_if_the_system_refused(number):
+    error = files.as_mistake(OSError(number, os.strerror(number), "/place/file"))
+    assert error is not None
+    assert ("/place/file cannot be written: " in str(error)) or number == errno.EMFILE
+    assert files.as_mistake(OSError(number, os.strerror(number))) is not None
+    assert files.as_mistake(FileNotFoundError(errno.ENOENT, "", "/place/file")) is None
 
 
 SMALL = """

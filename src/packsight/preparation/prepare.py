@@ -126,8 +126,9 @@ def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
 
 def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
     """Whether `target` is what would be made. Raises UserError if it is something to be kept."""
-    if not target.exists():
-        return False
+    with writing(target):  # below a folder without permission not even this can be asked
+        if not target.exists():
+            return False
     if not (target / SUMMARY).is_file() or not is_prepared(target):
         raise UserError(
             f"{target} exists and is not prepared data; choose another data.name or move it away."

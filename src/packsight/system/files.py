@@ -166,9 +166,20 @@ def refused(path: Path, error: OSError) -> UserError:
     return UserError(f"{path} cannot be written: {why}; {remedy}.")
 
 
+def as_mistake(error: OSError) -> UserError | None:
+    """The sentence for what the system refused anywhere, where that is no defect of packsight's."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return UserError("too many files are open at once; allow more with ulimit -n 4096.")
+    if error.errno not in ENVIRONMENT:
+        return None
+    named = error.filename if isinstance(error.filename, str) else "what was to be written"
+    return refused(Path(named), error)
+
+
+ENVIRONMENT = {*FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EIO}
 _REASONS = {
-    errno.EACCES: ("there is no permission to", "make its folder writable or choose another place"),
-    errno.EPERM: ("there is no permission to", "make its folder writable or choose another place"),
+    errno.EACCES: ("there is no permission", "give it or choose another place"),
+    errno.EPERM: ("there is no permission", "give it or choose another place"),
     errno.EROFS: ("the file system can only be read", "choose another place"),
     errno.EISDIR: ("a folder has this name", "move that away or choose another name"),
     errno.ENOTDIR: ("a file is in the way", "move that away or choose another place"),
