@@ -1,5 +1,6 @@
 """A process's streams can cost looks, never a run: each case is a small process of its own."""
 
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -161,3 +162,29 @@ def test_libraries_are_quiet_inside_and_heard_afterwards_also_among_threads(capf
         raise RuntimeError
     os.write(2, b"heard\n")
     assert capfd.readouterr().err == "outside\nheard\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_process_forked_meanwhile_is_heard_and_can_be_quiet_itself(capfd):
+    entered, leave = threading.Event(), threading.Event()
+
+    def longer() -> None:
+        with quiet_libraries():
+            entered.set()
+            leave.wait(30)
+
+    def speak() -> None:
+        os.write(2, b"heard\n")
+        with quiet_libraries():
+            os.write(2, b"inside\n")
+
+    thread = threading.Thread(target=longer)
+    thread.start()
+    assert entered.wait(30)
+    process = multiprocessing.get_context("fork").Process(target=speak)
+    process.start()
+    process.join(30)
+    leave.set()
+    thread.join()
+    assert process.exitcode == 0
+    assert capfd.readouterr().err == "heard\n"

@@ -102,6 +102,19 @@ def quiet_libraries() -> Iterator[None]:
                 os.close(_kept)
 
 
+def _begin_anew() -> None:
+    """In a process that was forked while a thread of its parent, which it lacks, was inside."""
+    global _entrance, _inside
+    _entrance = threading.Lock()
+    if _inside and _kept is not None:
+        os.dup2(_kept, ERROR)
+    _inside = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+
+
 def _mute() -> int | None:
     """Let standard error lead nowhere; a descriptor of where it led, if it led somewhere."""
     try:
