@@ -1,5 +1,6 @@
 """From raw images to verdicts, and what each kind of bad input gets."""
 
+import errno
 import json
 import os
 import shutil
@@ -249,3 +250,12 @@ def test_a_pair_run_gives_every_package_a_verdict_and_marks_a_missing_image(
         serials[0]: "top+side", serials[1]: "top", serials[2]: "top",
     }  # fmt: skip
     assert verdicts["probability"].between(0, 1).all()
+
+
+def test_what_the_system_refuses_anywhere_is_a_sentence(script, tmp_path, capsys, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "outputs/data")
+
+    monkeypatch.setattr("packsight.preparation.request.render_sample", full)
+    assert script("prepare", cwd=tmp_path) == 2
+    assert "outputs/data" in " ".join(capsys.readouterr().err.split())

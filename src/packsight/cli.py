@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
 from packsight.configuration.choices import PARTS
-from packsight.jobs import MISTAKES, Multirun, Task, sentence
+from packsight.jobs import MISTAKES, Multirun, Task, sentence, system_mistake
 from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
 from packsight.system.garbage import collect_rarely
@@ -96,6 +96,8 @@ def script(
                 task.finish_put_off()
             except MISTAKES as mistake:  # in the configuration itself
                 task.mistakes.append(mistake)
+            except OSError as error:  # what Hydra itself could not write
+                task.mistakes.append(system_mistake(error))
             except KeyboardInterrupt:
                 interrupted = True
             if task.mistakes:

@@ -22,6 +22,7 @@ from packsight.errors import UserError
 from packsight.runs.journal import Ending, Journal, Outcome, traced
 from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
+from packsight.system.files import as_mistake
 from packsight.system.lock import BusyError, locked
 
 # What a user can mend.
@@ -80,6 +81,8 @@ class Task:
                 self.main(self._checked(cfg))
             except MISTAKES as mistake:
                 self.mistakes.append(mistake)
+            except OSError as error:
+                self.mistakes.append(system_mistake(error))
             return None
         os.chdir(self.folder)  # relative paths mean the same on every machine
         if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
@@ -124,13 +127,22 @@ class Task:
             console.print(f"put off: {escape(sentence(busy))}", soft_wrap=True)
             outcome = replace(started, ending=Ending.BUSY)
         except Exception as error:
-            told = sentence(error)
-            if not isinstance(error, MISTAKES):
+            reason = as_mistake(error) or error if isinstance(error, OSError) else error
+            told = sentence(reason)
+            if not isinstance(reason, MISTAKES):
                 told = f"{type(error).__name__}: {told}"
             errors.print(f"[bold red]failed:[/] {escape(told)}")
             outcome = replace(started, ending=Ending.FAILED, error=told, traceback=traced(error))
         Journal(cfg.outputs, self.sweep).write(outcome)
         return outcome, objective
+
+
+def system_mistake(error: OSError) -> UserError:
+    """What the system refused, as a mistake that can be mended. Raises the error if it is none."""
+    mistake = as_mistake(error)
+    if mistake is None:
+        raise error
+    return mistake
 
 
 def take_gpu(job: int) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from packsight.imaging.decode import read_image
 from packsight.imaging.window import Window
 from packsight.system.console import track
-from packsight.system.files import replacing
+from packsight.system.files import replacing, reserve
 
 try:
     import fcntl
@@ -62,6 +62,7 @@ class ImageCache:
             images = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.uint8, shape=(len(parts), *size, 3)
             )
+            reserve(temporary, images.offset + images.nbytes)
             decoded = pool.map(lambda part: part[1].cut(read_image(part[0]), size), parts)
             for row, image in enumerate(track(decoded, "decode images", total=len(parts))):
                 images[row] = image

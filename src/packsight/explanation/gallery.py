@@ -21,6 +21,7 @@ from packsight.explanation.measures import smooth
 from packsight.explanation.selection import Outcome
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import read_image
+from packsight.imaging.encode import write_image
 from packsight.imaging.window import Window
 from packsight.system.files import replacing
 
@@ -209,7 +210,7 @@ def write_gallery(folder: Path, explained: Sequence[Explained], method: str) -> 
         with replacing(folder / "panels" / f"{item.name}.png") as file:
             panel(item, method).savefig(file, dpi=100)
     with replacing(folder / "contact_sheet.png") as file:
-        cv2.imwrite(str(file), sheet(explained)[..., ::-1])
+        write_image(file, sheet(explained))
 
 
 def write_overlay(folder: Path, item: Explained) -> None:
@@ -217,7 +218,7 @@ def write_overlay(folder: Path, item: Explained) -> None:
     picture = overlay(item, item.density(), DENSITY)
     small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     with replacing(folder / "overlays" / f"{item.name}.jpg") as file:
-        cv2.imwrite(str(file), small[..., ::-1])
+        write_image(file, small)
 
 
 def attribution_rows(explained: Sequence[Explained], method: str) -> pd.DataFrame:

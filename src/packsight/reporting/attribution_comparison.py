@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -14,6 +13,7 @@ from packsight.explanation.measures import pool_measures
 from packsight.explanation.sanity import verdicts
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import read_image
+from packsight.imaging.encode import write_image
 from packsight.reporting.leaderboard import text, varying
 from packsight.system.files import replacing
 
@@ -111,7 +111,7 @@ def write_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionComp
         attributions_figure(attributions).savefig(file, dpi=120)
     for name, picture in look_sheets(experiment, frame).items():
         with replacing(experiment / f"attributions_{name}.png") as file:
-            cv2.imwrite(str(file), picture[..., ::-1])
+            write_image(file, picture)
     return attributions
 
 
