@@ -253,7 +253,7 @@ def test_a_pair_run_gives_every_package_a_verdict_and_marks_a_missing_image(
 
 
 def test_what_the_system_refuses_anywhere_is_a_sentence(script, tmp_path, capsys, monkeypatch):
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "outputs/data")
 
     monkeypatch.setattr("packsight.preparation.request.render_sample", full)
