@@ -6,8 +6,9 @@ import pytest
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
+from packsight.domain import Fusion
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import Fusion, LateFusion, parse_fusion
+from packsight.evaluation.late_fusion import LateFusion
 
 TOP, SIDE = [0.2, 0.6, 0.9], [0.4, 0.0, 0.9]
 
@@ -72,9 +73,3 @@ def test_plain_values_restore_a_fusion():
     fusion = LateFusion.fit(Fusion.LOGISTIC, *packages())
     restored = LateFusion(**json.loads(json.dumps(asdict(fusion))))
     np.testing.assert_array_equal(restored.fuse(TOP, SIDE), fusion.fuse(TOP, SIDE))
-
-
-def test_an_unknown_fusion_is_told_with_the_known_ones():
-    assert parse_fusion("max") is Fusion.MAX
-    with pytest.raises(UserError, match="fusion=vote is unknown; use one of mean, max, logistic"):
-        parse_fusion("vote")

@@ -21,7 +21,7 @@ FILES = ("history.csv", "metrics.json", "predictions.csv")
 DRIVER = """
 import functools, os, runpy, signal, sys
 import torch
-from packsight import pipeline
+from packsight.pipeline import evaluate
 from packsight.training import checkpointing as state
 from packsight.training.classifier import Classifier
 
@@ -50,7 +50,7 @@ if moment == "training":
 elif moment == "checkpoint":
     torch.save = counted(torch.save, half_a_file)
 elif moment == "evaluation":
-    pipeline._evaluate = counted(pipeline._evaluate)
+    evaluate.evaluate_run = counted(evaluate.evaluate_run)
 os.chdir(folder)
 sys.argv = ["train.py", *arguments]
 try:
@@ -68,8 +68,8 @@ except SystemExit as stop:
 def start():
     """Start a training in a new process, which has what is heavy imported already."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["packsight.cli", "packsight.training.fit", "packsight.pipeline",
-                                    "packsight.reporting.sweep_end"])  # fmt: skip
+    heavy = ["cli", "training.fit", "pipeline.train", "reporting.sweep_end"]
+    context.set_forkserver_preload([f"packsight.{name}" for name in heavy])
 
     def run(folder, arguments, moment="", times=0, number=signal.SIGKILL):
         values = {

@@ -4,8 +4,9 @@ import signal
 
 import pytest
 import torch
-from omegaconf import OmegaConf
+from complete_config import complete
 
+from packsight.configuration.stored import read_config
 from packsight.runs.state import is_done, recorded
 from packsight.system.lock import BusyError, locked
 
@@ -27,7 +28,7 @@ def checkpoint(folder):
 
 def fail(folder, *files):
     """A run that fails after it saved a checkpoint and these files."""
-    with recorded(folder, {}, wait=True):
+    with recorded(folder, complete({}), wait=True):
         checkpoint(folder)
         for file in files:
             (folder / file).write_text("old")
@@ -35,14 +36,14 @@ def fail(folder, *files):
 
 
 def test_a_run_records_its_states(folder):
-    with recorded(folder, {"seed": 0}, wait=True) as attempt:
+    with recorded(folder, complete({"seed": 0}), wait=True) as attempt:
         assert attempt.checkpoint is None
         assert status(folder)["state"] == "running"
-        assert not is_done(folder, {"seed": 0})
+        assert not is_done(folder, complete({"seed": 0}))
     assert status(folder)["state"] == "done"
-    assert is_done(folder, {"seed": 0})
-    assert not is_done(folder, {"seed": 1})
-    assert OmegaConf.load(folder / "config.yaml").seed == 0
+    assert is_done(folder, complete({"seed": 0}))
+    assert not is_done(folder, complete({"seed": 1}))
+    assert read_config(folder).seed == 0
     assert "torch" in json.loads((folder / "environment.json").read_text())["versions"]
 
 
@@ -52,24 +53,24 @@ def test_a_failed_run_keeps_its_error_and_is_tried_again_from_its_checkpoint(fol
     assert status(folder)["state"] == "failed"
     assert status(folder)["error"] == "RuntimeError: out of memory"
     assert "Traceback" in status(folder)["traceback"]
-    with recorded(folder, {}, wait=True) as attempt:
+    with recorded(folder, complete({}), wait=True) as attempt:
         assert attempt.checkpoint == folder / "checkpoints/last.ckpt"
     assert status(folder)["resumed"] == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_interrupts_a_run(folder, number):
-    with pytest.raises(KeyboardInterrupt), recorded(folder, {}, wait=True):
+    with pytest.raises(KeyboardInterrupt), recorded(folder, complete({}), wait=True):
         os.kill(os.getpid(), number)
     assert status(folder)["state"] == "interrupted"
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
 
 
 def test_a_finished_run_is_left_alone(folder):
-    with recorded(folder, {}, wait=True):
+    with recorded(folder, complete({}), wait=True):
         pass
     before = (folder / "status.json").stat().st_mtime_ns
-    with recorded(folder, {}, wait=True) as attempt:
+    with recorded(folder, complete({}), wait=True) as attempt:
         assert attempt.done
     assert (folder / "status.json").stat().st_mtime_ns == before
 
@@ -78,16 +79,16 @@ def test_what_cannot_be_gone_on_from_is_cleared(folder, capsys):
     with pytest.raises(RuntimeError):
         fail(folder, "history.csv")
     (folder / "checkpoints/last.ckpt").write_bytes(b"half of it")
-    with recorded(folder, {}, wait=True) as attempt:
+    with recorded(folder, complete({}), wait=True) as attempt:
         assert attempt.checkpoint is None
         assert not (folder / "history.csv").exists()
     assert "starts again" in capsys.readouterr().err
 
 
 def test_another_configuration_that_may_overwrite_starts_from_nothing(folder):
-    with recorded(folder, {"seed": 0}, wait=True):
+    with recorded(folder, complete({"seed": 0}), wait=True):
         checkpoint(folder)
-    with recorded(folder, {"seed": 1}, wait=True) as attempt:
+    with recorded(folder, complete({"seed": 1}), wait=True) as attempt:
         assert attempt.checkpoint is None
         assert not (folder / "checkpoints").exists()
 
@@ -95,7 +96,7 @@ def test_another_configuration_that_may_overwrite_starts_from_nothing(folder):
 def test_half_written_files_of_a_killed_process_are_removed(folder):
     with pytest.raises(RuntimeError):
         fail(folder, "checkpoints/.123.best.ckpt")
-    with recorded(folder, {}, wait=True):
+    with recorded(folder, complete({}), wait=True):
         assert [file.name for file in (folder / "checkpoints").iterdir()] == ["last.ckpt"]
 
 
@@ -103,7 +104,7 @@ def test_a_run_in_other_hands_is_not_touched(folder):
     with (
         locked(folder.with_name(".run.lock"), "the run"),
         pytest.raises(BusyError),
-        recorded(folder, {}, wait=False),
+        recorded(folder, complete({}), wait=False),
     ):
         pass
     assert not folder.exists()

@@ -12,14 +12,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from hydra import compose, initialize_config_dir
+from hydra import compose
 from omegaconf import OmegaConf
 
 from packsight.benchmark.measure import Contender
 from packsight.configuration.schema import BenchmarkConfig
 from packsight.domain import LABELS, Split
 from packsight.preparation.manifest import read_manifest
-from packsight.system.resources import CONFIGS
 
 NAME = "benchmark"  # of the prepared data
 
@@ -131,8 +130,7 @@ class Work:
 
 def transforms() -> dict[str, Any]:
     """The `transforms.pipeline` that packsight's side images go through by default."""
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
-        cfg = compose("train", ["perspective=side"])
+    cfg = compose("train", ["perspective=side"])  # Hydra runs already: it started the benchmark
     values: Any = OmegaConf.to_container(cfg.transforms.pipeline, resolve=True)
     return values
 

@@ -1,11 +1,13 @@
 """Runs that stand on disk or in models.zip: how to find and load them, where their results go."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from rich.markup import escape
 
 from packsight.configuration.schema import TrainConfig
 from packsight.configuration.stored import config_from, read_config
@@ -14,6 +16,7 @@ from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel, unpack_belts
 from packsight.imaging.crop import Crop
 from packsight.system.archive import as_folder
+from packsight.system.console import errors
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
     import torch
@@ -152,7 +155,22 @@ def find_runs(path: str | Path, member: str, max_bytes: int) -> Iterator[list[Ru
             )
         # A sweep may be half done; what has no model yet is no reason to refuse the others.
         ready = [folder for folder in chosen if (folder / BEST).is_file()] or chosen[:1]
-        yield [read_run(folder, names[folder]) for folder in ready]
+        yield _readable(ready, names)
+
+
+def _readable(folders: Sequence[Path], names: Mapping[Path, str]) -> list[Run]:
+    """The runs in these folders; a damaged one is told. Raises UserError where all are."""
+    runs, damaged = [], []
+    for folder in folders:
+        try:
+            runs.append(read_run(folder, names[folder]))
+        except UserError as error:
+            damaged.append(error)
+    if not runs:
+        raise damaged[0]
+    for reason in damaged:
+        errors.print(f"[yellow]left out:[/] {escape(str(reason))}")
+    return runs
 
 
 def read_run(folder: Path, name: str = "") -> Run:
