@@ -149,7 +149,7 @@ def test_what_cannot_be_used_has_its_row_and_the_rest_is_prepared(source, target
     def digest(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    monkeypatch.setattr("packsight.preparation.prepare.sha256", digest)
+    monkeypatch.setattr("packsight.preparation.fingerprint.sha256", digest)
     prepare(source, target)
     assert len(read_manifest(target)) == 18
     assert rejected(target) == {

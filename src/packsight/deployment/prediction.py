@@ -30,7 +30,7 @@ from packsight.reporting.camera_fusion import fit_on_validation
 from packsight.runs.saved import Run
 from packsight.system.archive import as_folder
 from packsight.system.console import console
-from packsight.system.files import replacing
+from packsight.system.files import replacing, writable
 
 COLUMNS = [
     "serial", "perspective", "label", "probability", "predicted", "split", "path", "crop",
@@ -86,6 +86,7 @@ def predict_source(
                 f"no image in {source} is for a camera of this run ({', '.join(cameras)}); "
                 f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
             )
+        writable(output)  # told now, and not after all images are scored
 
         def scored(run: Run, part: str, inputs: Sequence[dict[str, int]]) -> np.ndarray:
             console.print(f"{part}: {run.title} [cyan]{run.folder}[/]", highlight=False)

@@ -1,14 +1,10 @@
 """From raw images to prepared data: scan, split, write."""
 
-import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.markup import escape
@@ -19,7 +15,7 @@ from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
-from packsight.preparation.layout import walk
+from packsight.preparation.fingerprint import source_fingerprint
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
@@ -29,7 +25,6 @@ from packsight.system.console import console, track
 from packsight.system.files import (
     making_folder,
     read_json,
-    sha256,
     temporary_folder,
     write_json,
     writing,
@@ -59,7 +54,7 @@ def prepare(
                 f"{source} is prepared data already; train on it with data.source={source}, or "
                 "prepare its raw images."
             )
-        fingerprint = _fingerprint(root, settings.values())
+        fingerprint = source_fingerprint(root, settings.values())
         if _stands(target, fingerprint, overwrite):
             if not _archive(target).is_file():
                 _pack(target)
@@ -105,23 +100,6 @@ def _archive(target: Path) -> Path:
 
 def _pack(target: Path) -> None:
     pack(_archive(target), target, [path for path in target.rglob("*") if path.is_file()])
-
-
-def _fingerprint(root: Path, settings: dict[str, Any]) -> str:
-    """A hash of all the source's paths and contents, the settings, and what a manifest holds."""
-    paths, unread = walk(root)
-
-    def content_of(path: str) -> str:
-        try:
-            return sha256(root / path)
-        except OSError as error:  # a file that will be rejected
-            return str(error.strerror)
-
-    with ThreadPoolExecutor() as pool:
-        hashed = pool.map(content_of, paths)
-        content: list[Any] = list(zip(paths, track(hashed, "read source", len(paths)), strict=True))
-    content += unread
-    return hashlib.sha256(json.dumps([manifest.COLUMNS, settings, content]).encode()).hexdigest()
 
 
 def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
