@@ -42,7 +42,7 @@ def test_a_launcher_trains_side_by_side_what_a_sweep_trains_in_turn(
 
 def test_a_job_that_fails_in_another_process_is_told_and_stops_no_other(plant, ended, small):
     folder = plant("failing")
-    command = ["-m", "name=exp", *small, "optimizer.lr=0.001,1e30", "trainer.max_epochs=1",
+    command = ["-m", "name=exp", *small, "optimizer.weight_decay=0.01,1e38", "trainer.max_epochs=1",
                "trainer.gradient_clip_val=null",
                "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]  # fmt: skip
     assert ended(folder, command) == 1
