@@ -69,6 +69,7 @@ def plan_run(cfg: DictConfig) -> Plan:
     from packsight.models.finetune import check_views
     from packsight.training.autotune import candidates
     from packsight.training.compilation import check_compile
+    from packsight.training.fit import check_devices
     from packsight.training.loggers import check_loggers
     from packsight.training.precision import choose_device
 
@@ -80,6 +81,7 @@ def plan_run(cfg: DictConfig) -> Plan:
     )
     check_compile(cfg.model.compile, cfg.finetune.views)
     check_loggers(logger_makers(cfg))
+    check_devices(cfg.trainer.devices, cfg.trainer.get("strategy"))
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."

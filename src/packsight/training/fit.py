@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from lightning.pytorch.loggers import Logger
 
+from packsight.errors import UserError
 from packsight.system.parallel import one_core
 from packsight.training.callbacks import History, Quiet
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
@@ -16,6 +17,19 @@ from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import FeatureData
+
+
+def check_devices(devices: int | str | Sequence[int], strategy: str | None) -> None:
+    """Raise UserError for several processes that Lightning would start by the command line again.
+
+    Each of them would wait for the lock of the run that the first one holds.
+    """
+    count = devices if isinstance(devices, int) else len(devices)
+    if devices != "auto" and count > 1 and strategy != "ddp_spawn":
+        raise UserError(
+            f"trainer.devices={devices} needs several processes; use trainer=ddp "
+            f"trainer.devices={count}."
+        )
 
 
 def fit(
