@@ -28,6 +28,13 @@ SMALL = {
     "benchmark": ["sections=[data]", "packages=16", "image_size=32", "repetitions=1"],
 }
 
+# Fewer values of an axis run the same way as many.
+SHORTER = {
+    "data.fold=0,1,2,3,4": "data.fold=0,1",
+    "name=line7 model=resnet,efficientnet,mobilenet": "name=line7 model=mobilenet",
+    "model=resnet,efficientnet,mobilenet": "model=resnet,mobilenet",
+}
+
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory, sample) -> Path:
@@ -44,8 +51,8 @@ def test_every_script_is_in_the_tour():
 
 def test_the_commands_run_in_order(workspace, script):
     for name, rest in COMMANDS:
-        # Two folds run the same way as five.
-        rest = rest.replace("data.fold=0,1,2,3,4", "data.fold=0,1")
+        for long, short in SHORTER.items():
+            rest = rest.replace(long, short)
         arguments = shlex.split(rest, comments=True)
         # The notebook's archives are what earlier commands made.
         if "data.source=data.zip" in arguments:
@@ -54,7 +61,7 @@ def test_the_commands_run_in_order(workspace, script):
             shutil.copy(workspace / "outputs/line7/models.zip", workspace / "models.zip")
         assert script(name, *arguments, *SMALL[name], cwd=workspace) == 0, (name, rest)
     leaderboard = pd.read_csv(workspace / "outputs/runs/leaderboard.csv")
-    assert len(leaderboard) >= 12
+    assert len(leaderboard) >= 8
     assert (leaderboard["state"] == "done").all()
     for file in ("outputs/runs/report.html", "outputs/runs/models.zip", "results/verdicts.csv"):
         assert (workspace / file).stat().st_size > 0
