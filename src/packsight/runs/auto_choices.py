@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from packsight.configuration.stored import read_values
@@ -67,7 +66,7 @@ def images_on_device(config: dict[str, Any], pays: Callable[[], bool]) -> bool:
 
 def _begun(config: dict[str, Any]) -> dict[str, Any] | None:
     """The stored configuration of the same run, whatever its `data.on_device=auto` stood for."""
-    folder = Path(run_folder(config))
+    folder = run_folder(config)
     if not (folder / "config.yaml").is_file():
         return None
     stored = read_values(folder)
