@@ -64,62 +64,54 @@ OmegaConf.register_new_resolver("batch_size", batch_size, replace=True)
 OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 
 
-def script(
-    stage: str, command: bool = False
-) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate a stage's `main(cfg)`: compose configs/<stage>.yaml, run, exit with a code.
+def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = False) -> None:
+    """Compose configs/<stage>.yaml, give it to `main`, and exit with a code.
 
     0 is success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
-    user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM.
+    user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM. `command` tells
+    whether it was started as `packsight <stage>`.
     """
+    # Hydra then raises its errors instead of printing them and exiting with 1.
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    # Figures go to files; the backend that a notebook's shell inherits may not be here.
+    os.environ["MPLBACKEND"] = "Agg"
+    collect_rarely()
+    keep_freed_memory()
+    task = Task(main, stage)
+    interrupted = False
+    try:
+        if not {*HELP}.issuperset(sys.argv[1:]):
+            from packsight.configuration.arguments import arranged
 
-    def decorate(main: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        def run() -> None:
-            # Hydra then raises its errors instead of printing them and exiting with 1.
-            os.environ["HYDRA_FULL_ERROR"] = "1"
-            # Figures go to files; the backend that a notebook's shell inherits may not be here.
-            os.environ["MPLBACKEND"] = "Agg"
-            collect_rarely()
-            keep_freed_memory()
-            task = Task(main, stage)
-            interrupted = False
-            try:
-                if not {*HELP}.issuperset(sys.argv[1:]):
-                    from packsight.configuration.arguments import arranged
+            sys.argv[1:] = arranged(sys.argv[1:], stage)
+        if not {*HELP}.isdisjoint(sys.argv):
+            text = help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")])
+            print(as_commands(text) if command else text)
+            return
+        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
+        task.finish_put_off()
+    except MISTAKES as mistake:  # in the configuration itself
+        task.mistakes.append(mistake)
+    except OSError as error:  # what Hydra itself could not write
+        task.mistakes.append(system_mistake(error))
+    except KeyboardInterrupt:
+        interrupted = True
+    if task.mistakes:
+        told = sentence(task.mistakes[0])
+        told = as_commands(told) if command else told
+        errors.print(f"[bold red]error:[/] {escape(told)}")
+        sys.exit(2)
+    journal = Journal(Multirun.outputs, task.sweep)
+    outcomes = journal.read()
+    if outcomes:
+        from packsight.reporting.sweep_end import finish
 
-                    sys.argv[1:] = arranged(sys.argv[1:], stage)
-                if not {*HELP}.isdisjoint(sys.argv):
-                    text = help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")])
-                    print(as_commands(text) if command else text)
-                    return
-                hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
-                task.finish_put_off()
-            except MISTAKES as mistake:  # in the configuration itself
-                task.mistakes.append(mistake)
-            except OSError as error:  # what Hydra itself could not write
-                task.mistakes.append(system_mistake(error))
-            except KeyboardInterrupt:
-                interrupted = True
-            if task.mistakes:
-                told = sentence(task.mistakes[0])
-                told = as_commands(told) if command else told
-                errors.print(f"[bold red]error:[/] {escape(told)}")
-                sys.exit(2)
-            journal = Journal(Multirun.outputs, task.sweep)
-            outcomes = journal.read()
-            if outcomes:
-                from packsight.reporting.sweep_end import finish
-
-                finish(stage, outcomes)
-                journal.close()
-            if interrupted:
-                errors.print("[bold red]interrupted:[/] the same command goes on from here.")
-                sys.exit(130)
-            sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
-
-        return run
-
-    return decorate
+        finish(stage, outcomes)
+        journal.close()
+    if interrupted:
+        errors.print("[bold red]interrupted:[/] the same command goes on from here.")
+        sys.exit(130)
+    sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
 
 
 def help_text(stage: str, overrides: list[str]) -> str:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.markup import escape
 
 from packsight import __version__
-from packsight.cli import HELP, name_variant, script
+from packsight.cli import HELP, name_variant, run_stage
 from packsight.system.console import errors
 
 STAGES = {
@@ -40,7 +40,7 @@ def work(stage: str, cfg: DictConfig) -> Any:
 
 def run(stage: str, command: bool = False) -> None:
     """Run a stage on the command line's arguments, as its script or as `packsight <stage>`."""
-    script(stage, command)(partial(work, stage))()
+    run_stage(stage, partial(work, stage), command)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ import torch
 from packsight.configuration.stored import config_from
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
+from packsight.errors import UserError
 from packsight.evaluation.scoring import score_split
 from packsight.imaging.belt import load_belts, pack_belts
 from packsight.imaging.decode import read_image
@@ -112,6 +113,18 @@ def test_files_and_arrays_get_the_same_probability(trained):
     assert predictor.predict([read_image(file) for file in files]).tolist() == from_files.tolist()
     evaluated = predictor.probabilities([data.cache[row] for row in data.table["sha256"]])
     assert from_files == pytest.approx(evaluated, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("perspective", "camera", "said"),
+    [("both", None, "no camera was given, and the model knows top, side"),
+     ("side", "top", "camera=top was given, and the model knows side"),
+     ("pair", "side", "takes both images of a package")],
+)  # fmt: skip
+def test_a_camera_that_is_not_clear_is_refused(trained, perspective, camera, said):
+    predictor, *_ = trained(f"perspective={perspective}")
+    with pytest.raises(UserError, match=said):
+        predictor.predict([np.zeros((96, 128, 3), np.uint8)], camera)
 
 
 def test_a_missing_camera_of_a_pair_is_black(trained):

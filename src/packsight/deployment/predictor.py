@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from packsight.domain import CropSource, Perspective, Precision
+from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel
 from packsight.imaging.crop import Crop
 from packsight.imaging.decode import read_rgb
@@ -71,10 +72,16 @@ class Predictor:
         """Probability of damaged, float64 [N], of image files or RGB uint8 frames [H, W, 3].
 
         `camera` took them; it may be left out where the model knows one. For a model of pairs give
-        `compose` what each camera saw, and `probabilities` the result. Raises UnusableImageError
-        for a file that is no image.
+        `compose` what each camera saw, and `probabilities` the result. Raises UserError for a
+        camera that the model does not know, and UnusableImageError for a file that is no image.
         """
-        [camera] = [camera] if camera else self.cameras
+        known = [] if self.paired else self.cameras
+        given = [camera] if camera else known
+        if len(given) != 1 or given[0] not in known:
+            asked = f"camera={camera}" if camera else "no camera"
+            what = "takes both images of a package" if self.paired else f"knows {', '.join(known)}"
+            raise UserError(f"{asked} was given, and the model {what}; see Predictor.predict.")
+        camera = given[0]
         frames = (read_rgb(Path(i)) if isinstance(i, str | Path) else i for i in images)
         return self.probabilities([self.look(frame, camera)[0] for frame in frames])
 

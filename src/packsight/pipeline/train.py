@@ -37,8 +37,8 @@ class Plan:
 def train(cfg: DictConfig) -> "Trained":
     """Fit a network, then score validation and test packages with the best checkpoint."""
     plan = plan_run(cfg)
-    root = provide_data(cfg, plan)
-    precision = settle(cfg, plan, root)
+    root, images = provide_data(cfg, plan)
+    precision = settle(cfg, plan, images)
     folder, config = place_run(cfg)
     from packsight.runs.state import Trained, is_done, recorded
 
@@ -89,8 +89,11 @@ def plan_run(cfg: DictConfig) -> Plan:
     return Plan(size, device, among, partial(part(cfg, "network"), size=size))
 
 
-def provide_data(cfg: DictConfig, plan: Plan) -> Path:
-    """The folder of the prepared data; they are prepared now if that was not done yet."""
+def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
+    """The folder of the prepared data, and how many images the chosen cameras have in it.
+
+    The data are prepared now if that was not done yet.
+    """
     from packsight.preparation.prepared import load_data
     from packsight.system.files import sha256
 
@@ -98,17 +101,16 @@ def provide_data(cfg: DictConfig, plan: Plan) -> Path:
     if not request.is_ready:
         plan.network()  # a mistake in either is told before data are made
         part(cfg, "datamodule.transform")()
-    root, _ = load_data(
+    root, manifest = load_data(
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
-    return root
+    return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
 
 
-def settle(cfg: DictConfig, plan: Plan, root: Path) -> "Precision":
+def settle(cfg: DictConfig, plan: Plan, images: int) -> "Precision":
     """Put what `auto` stands for into the configuration, where it is stored and hashed."""
     from packsight.data.on_device import pays
-    from packsight.preparation.manifest import read_manifest
     from packsight.runs.auto_choices import choose, images_on_device
     from packsight.training.autotune import Workload, measure
 
@@ -128,12 +130,11 @@ def settle(cfg: DictConfig, plan: Plan, root: Path) -> "Precision":
     )
     cfg.precision.name = chosen.precision.value
     cfg.model.memory_format = chosen.memory_format
-    seen = read_manifest(root)["perspective"].isin(list(cfg.perspective.cameras))
     config = resolved(cfg)
     cfg.data.on_device = images_on_device(
         config,
         lambda: pays(
-            int(seen.sum()), plan.size, plan.device, cfg.data.num_workers, cfg.finetune.views,
+            images, plan.size, plan.device, cfg.data.num_workers, cfg.finetune.views,
             config["transforms"]["pipeline"],
         ),
     )  # fmt: skip
