@@ -12,9 +12,11 @@ from PIL import Image
 
 from packsight.errors import UserError
 from packsight.imaging import belt
+from packsight.preparation import fingerprint
 from packsight.preparation import prepare as preparation
 from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
-from packsight.preparation.prepared import check_request, is_prepared, load_data
+from packsight.preparation.prepared import check_settings, is_prepared, load_data
+from packsight.preparation.request import DataRequest
 from packsight.preparation.splits import SplitSettings
 from packsight.system.files import read_json, sha256
 
@@ -88,7 +90,8 @@ def assert_refused(source: Path, target: Path, match: str, **changes: object) ->
     with pytest.raises(UserError, match=match):
         prepare(source, target, **changes)
     assert files_of(target.parent) == before
-    assert {path.name for path in target.parent.iterdir()} <= {target.name, f"{target.name}.zip"}
+    names = {target.name, f"{target.name}.zip", f".{target.name}.source.json"}
+    assert {path.name for path in target.parent.iterdir()} <= names
 
 
 def test_prepared_data_is_complete_and_true_to_the_source(source, target):
@@ -340,10 +343,10 @@ def test_a_damaged_summary_is_named_and_can_be_made_anew(source, target, content
     (target / "summary.json").write_text(content)
     assert_refused(source, target, r"summary\.json is damaged.*data\.overwrite=true")
     with pytest.raises(UserError, match=r"summary\.json is damaged.*prepare the images again"):
-        check_request(target, "source", SplitSettings(folds=3))
+        check_settings(target, SplitSettings(folds=3).values())
     prepare(source, target, overwrite=True)
     assert (target / "summary.json").read_bytes() == whole
-    check_request(target, "source", SplitSettings(folds=3))
+    check_settings(target, SplitSettings(folds=3).values())
 
 
 def test_another_source_does_not_replace_prepared_data_unless_told(source, target):
@@ -476,3 +479,64 @@ def test_the_real_png_sample_is_prepared(target):
         for label in ("damaged", "intact")
         for split in ("train", "val", "test")
     }
+
+
+@pytest.fixture
+def request_for(target):
+    def ask(source: Path) -> DataRequest:
+        return DataRequest(str(source), str(target), SplitSettings(folds=3))
+
+    return ask
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_a_source_with_other_images_of_the_same_name_is_refused(
+    source, target, tmp_path, request_for, kind
+):
+    """Two folders called photos, of Monday and of Tuesday."""
+    tuesday = tmp_path / "tuesday" / source.name
+    shutil.copytree(source, tuesday)
+    Image.new("RGB", (64, 48)).save(tuesday / "damaged/top/0000000000001_top.png")
+    monday = source
+    if kind == "zip":
+        monday, tuesday = (
+            Path(shutil.make_archive(str(place), "zip", place)) for place in (monday, tuesday)
+        )
+    assert request_for(monday).provide() == target
+    before = (target / "manifest.csv").read_bytes()
+    with pytest.raises(UserError, match=r"other images than .*data\.name.*data\.overwrite=true"):
+        request_for(tuesday).provide()
+    assert (target / "manifest.csv").read_bytes() == before
+    assert request_for(monday).provide() == target
+
+
+def test_a_source_that_grew_is_refused(source, target, request_for):
+    request_for(source).provide()
+    image = source / "damaged/top/0000000000001_top.png"
+    shutil.copy(image, source / "damaged/top/9999999999999_top.png")
+    with pytest.raises(UserError, match="other images than"):
+        request_for(source).provide()
+
+
+def test_a_source_that_was_moved_or_only_touched_is_the_same(
+    source, target, tmp_path, request_for, monkeypatch
+):
+    request_for(source).provide()
+    moved = tmp_path / "elsewhere"
+    source.rename(moved)
+    assert request_for(moved).provide() == target
+    # What was read once is not read again.
+    monkeypatch.setattr(fingerprint, "sha256", lambda path: pytest.fail(f"{path} was read"))
+    assert request_for(moved).provide() == target
+
+
+def test_a_source_in_the_folder_of_the_results_is_told_from_them(source, request_for, monkeypatch):
+    """`cd photos; train data.source=.`"""
+    monkeypatch.chdir(source)
+    target = Path("outputs/data/raw")
+    request = DataRequest(".", str(target), SplitSettings(folds=3))
+    assert request.provide() == target
+    rejected = (target / "rejected.csv").read_text()
+    (source / "outputs" / "other.txt").write_text("a run")
+    assert request.provide() == target
+    assert "outputs" not in rejected

@@ -52,13 +52,14 @@ class Candidate:
         return self.label, self.perspective, self.serial
 
 
-def walk(root: Path) -> tuple[list[str], list[Rejected]]:
+def walk(root: Path, target: Path | None = None) -> tuple[list[str], list[Rejected]]:
     """Paths of files below `root`, sorted, and what cannot be read there, with the reason.
 
     Links are followed, unless they lead to a folder that they lie in. Hidden files and `__MACOSX`
-    are left out.
+    are left out, and the folder of `root` that holds the `target` of what is made of the files.
     """
     files, rejected = [], []
+    made = _folder_of(target, root) if target else None
     folders: list[tuple[str, tuple[tuple[int, int], ...]]] = [("", ())]
     while folders:
         folder, above = folders.pop()
@@ -79,7 +80,7 @@ def walk(root: Path) -> tuple[list[str], list[Rejected]]:
             path = f"{folder}/{entry.name}" if folder else entry.name
             kind = _kind(entry)
             if kind == "folder":
-                if not entry.name.startswith("__MACOSX"):
+                if not entry.name.startswith("__MACOSX") and path != made:
                     folders.append((path, (*above, here)))
             elif kind != "file":
                 rejected.append(Rejected(shown(path), kind))
@@ -88,6 +89,12 @@ def walk(root: Path) -> tuple[list[str], list[Rejected]]:
             else:
                 files.append(path)
     return sorted(files), sorted(rejected)
+
+
+def _folder_of(target: Path, root: Path) -> str | None:
+    """The folder in `root` that holds the target, or will; None if it lies elsewhere."""
+    place, root = target.resolve(), root.resolve()
+    return place.relative_to(root).parts[0] if root in place.parents else None
 
 
 def _kind(entry: os.DirEntry) -> str:

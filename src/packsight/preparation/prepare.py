@@ -15,8 +15,8 @@ from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
-from packsight.preparation.fingerprint import source_fingerprint
-from packsight.preparation.prepared import SUMMARY, data_root, is_prepared
+from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
+from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
@@ -24,7 +24,6 @@ from packsight.system.archive import as_folder, pack
 from packsight.system.console import console, track
 from packsight.system.files import (
     making_folder,
-    read_json,
     temporary_folder,
     write_json,
     writing,
@@ -54,14 +53,17 @@ def prepare(
                 f"{source} is prepared data already; train on it with data.source={source}, or "
                 "prepare its raw images."
             )
-        fingerprint = source_fingerprint(root, settings.values())
+        # First what is cheap: what changes while the rest is read will be noticed.
+        listing = source_listing(source, settings.values(), target)
+        fingerprint = source_fingerprint(root, settings.values(), target)
         if _stands(target, fingerprint, overwrite):
             if not _archive(target).is_file():
                 _pack(target)
+            remember(target, listing, fingerprint)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
             return target
         with _replacing_folder(target) as folder, temporary_folder() as work:
-            found = scan(root, work, source)
+            found = scan(root, work, source, target)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
             table = _located(table, folder)
@@ -82,6 +84,7 @@ def prepare(
             # So that an interruption cannot leave an archive of other data than the folder's.
             _archive(target).unlink(missing_ok=True)
     _pack(target)
+    remember(target, listing, fingerprint)
     show_summary(summary)
     if table["fold"].isna().all():
         console.print(
@@ -113,19 +116,14 @@ def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
         )
     if overwrite:
         with suppress(UserError):  # damaged, and to be made anew
-            return _made_from(target) == fingerprint
+            return made_from(target) == fingerprint
         return False
-    if _made_from(target) == fingerprint:
+    if made_from(target) == fingerprint:
         return True
     raise UserError(
         f"{target} was prepared from another source or with other settings; choose another "
         "data.name, or set data.overwrite=true."
     )
-
-
-def _made_from(target: Path) -> str:
-    remedy = "set data.overwrite=true to prepare the images again"
-    return str(read_json(target / SUMMARY, ["fingerprint"], remedy)["fingerprint"])
 
 
 @contextmanager

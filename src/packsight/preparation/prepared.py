@@ -1,6 +1,8 @@
 """Prepared data read again: where it is, whether it is what was asked for, what it holds."""
 
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pandas as pd
 
@@ -63,12 +65,8 @@ def stored_split_settings(root: Path) -> SplitSettings:
     return SplitSettings(summary["fractions"], summary["folds"], summary["split_seed"])
 
 
-def check_request(folder: Path, source: str, settings: SplitSettings) -> None:
-    """Raise UserError if the data in `folder` came from another source or with other settings.
-
-    Sources are compared by name alone: `prepare` compares their content.
-    """
-    asked = {"source": source, **settings.values()}
+def check_settings(folder: Path, asked: Mapping[str, Any]) -> None:
+    """Raise UserError if the data in `folder` were prepared with other settings."""
     summary = read_json(folder / SUMMARY, asked, "prepare the images again")
     for key, value in asked.items():
         if summary[key] != value:
@@ -76,6 +74,12 @@ def check_request(folder: Path, source: str, settings: SplitSettings) -> None:
                 f"{folder} was prepared with {key} {summary[key]}, not {value}; choose another "
                 "data.name, or prepare it again with data.overwrite=true."
             )
+
+
+def made_from(folder: Path) -> str:
+    """The fingerprint of the source that prepared data were made from."""
+    remedy = "set data.overwrite=true to prepare the images again"
+    return str(read_json(folder / SUMMARY, ["fingerprint"], remedy)["fingerprint"])
 
 
 def data_root(folder: Path) -> Path | None:

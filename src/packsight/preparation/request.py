@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from packsight.errors import UserError
+from packsight.preparation.fingerprint import known_fingerprint
 from packsight.preparation.prepare import prepare
-from packsight.preparation.prepared import check_request, is_prepared
+from packsight.preparation.prepared import check_settings, is_prepared, made_from
 from packsight.preparation.splits import SplitSettings
 from packsight.sample.render import render_sample
 from packsight.system.files import temporary_folder
@@ -48,16 +50,29 @@ class DataRequest:
     def provide(self) -> Path:
         """Prepared data, a folder or zip; prepared now if that was not done yet.
 
-        Raises UserError if data of that name came from another source or with other settings.
+        Raises UserError if data of that name came from other images or with other settings.
         """
         target = self.target
         if not self.is_ready:
             with self._locked(target):
                 if not self.is_ready:
                     self._prepare(target)
-        elif self.source is None or Path(self.source) != target:
-            check_request(target, self._source_name, self.settings)
+        elif self.source is None:
+            check_settings(target, {"source": self._source_name, **self.settings.values()})
+        elif Path(self.source) != target:
+            check_settings(target, self.settings.values())
+            self._check_source(Path(self.source), target)
         return target
+
+    def _check_source(self, source: Path, target: Path) -> None:
+        """Raise UserError if the source holds other images now than those that were prepared."""
+        limit = int(self.max_unpacked_gb * 10**9)
+        holds = known_fingerprint(source, self.settings.values(), target, limit)
+        if holds != made_from(target):
+            raise UserError(
+                f"{target} was prepared from other images than {source} holds now; choose another "
+                "data.name, or prepare it again with data.overwrite=true."
+            )
 
     def _locked(self, target: Path) -> AbstractContextManager:
         return locked(target.with_name(f".{target.name}.lock"), f"preparing {target}")

@@ -47,12 +47,14 @@ class Scan:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def scan(root: Path, work: Path, source: Path) -> Scan:
-    """Check every file below `root`; conversions and masks are written to the folder `work`.
+def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Scan:
+    """Check every file below `root`, but for the `target` of what is made of them.
+
+    Conversions and masks are written to the folder `work`.
 
     Raises UserError, naming `source`, if no file fits the layout or none of those can be used.
     """
-    paths, unread = walk(root)
+    paths, unread = walk(root, target)
     masks, annotations, others, repeated = by_role(paths)
     result = Scan(rejected=unread + repeated)
     candidates = []
