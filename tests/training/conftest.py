@@ -35,7 +35,9 @@ def fitted(prepared, config, tmp_path) -> Callable[..., tuple[Network, PackageDa
         network, data = assemble(cfg, plan, prepared, Precision.FP32)
         if before is not None:
             before(network)
-        fit_network(cfg, plan, network, data, Precision.FP32, folder, resolved(cfg), Attempt())
+        fit_network(
+            cfg, plan, network, data, data.members, Precision.FP32, folder, resolved(cfg), Attempt()
+        )
         return network, data
 
     return run

@@ -1,6 +1,6 @@
 """From prepared data to batches: which packages, and the loaders of their images."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +13,15 @@ from torch.utils.data import DataLoader
 from packsight.data.cache import ImageCache
 from packsight.data.crops import crop_windows
 from packsight.data.dataset import Batch, PackageDataset, SeededSampler
+from packsight.data.membership import members
 from packsight.data.on_device import DeviceDataset
 from packsight.data.pairing import JOIN, pair_images
 from packsight.data.transforms import Transform
-from packsight.domain import LABELS, Split
+from packsight.domain import LABELS, CropSource, Split
 from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel, load_belts
 from packsight.imaging.crop import Crop
+from packsight.preparation.location import locate_with
 from packsight.preparation.prepared import load_data, stored_split_settings
 from packsight.preparation.splits import fold_splits
 
@@ -37,6 +39,8 @@ class PackageDataModule(L.LightningDataModule):
         on_device: all images stand on the device that trains, and are changed there.
         seed: of the order of training images, and of their changes.
         cache_folder: where decoded images are kept, at most `cache_gb` of them.
+        belts: what locates the packages, as it would in new images; None leaves them where the
+            prepared data say they are.
 
     Raises UserError if a camera has no image in a split, and for a crop that the data cannot give.
     """
@@ -59,6 +63,7 @@ class PackageDataModule(L.LightningDataModule):
         cache_folder: str | Path = "outputs/cache",
         cache_gb: float = 20.0,
         max_unpacked_gb: float = 20.0,
+        belts: Mapping[str, BeltModel] | None = None,
     ) -> None:
         super().__init__()
         cache_folder = Path(cache_folder)
@@ -76,6 +81,9 @@ class PackageDataModule(L.LightningDataModule):
         if fold is not None:
             settings = stored_split_settings(self.root)
             manifest = manifest.assign(split=fold_splits(manifest, fold, settings))
+        if belts is not None and self.crop.name != CropSource.NONE:
+            manifest = locate_with(belts, manifest, self.root, self.cameras, cache_folder)
+            self.crop = self.crop.for_new_images()
         seen = manifest["perspective"].isin(self.cameras)
         self.table = manifest[seen].reset_index(drop=True)
         self.table["window"] = crop_windows(self.table, self.crop, image_size)
@@ -92,6 +100,16 @@ class PackageDataModule(L.LightningDataModule):
     def belts(self) -> dict[str, BeltModel]:
         """What each camera's belt looks like, to find the packages of new images."""
         return load_belts(self.root)
+
+    @property
+    def members(self) -> pd.DataFrame:
+        """The images of all splits, columns serial, perspective, label, sha256 and split."""
+        return members(self.table)
+
+    def leave_out(self, serials: Collection[str]) -> None:
+        """Do without these packages from now on."""
+        kept = ~self.table["serial"].isin(serials)
+        self.table = self.table[kept].reset_index(drop=True)
 
     def rows(self, split: Split) -> pd.DataFrame:
         """The manifest's rows of a split, or one row per package where a model gets both images.

@@ -45,7 +45,7 @@ class Predictor:
         self.size = size
         self.cameras = list(cameras)
         self.paired = paired
-        self.crop = crop or Crop()
+        self.crop = (crop or Crop()).for_new_images()
         self.belts = dict(belts or {})
         self.mirrors = mirrors
         self.precision = precision
@@ -94,10 +94,7 @@ class Predictor:
         return window.cut(frame, self.size), crop
 
     def window(self, frame: np.ndarray, camera: str) -> tuple[Window, str]:
-        """The part of a frame that the model gets, and how it was found, as `look` tells it.
-
-        Given boxes are not known for new images, so a run with crop=boxes locates its packages too.
-        """
+        """The part of a frame that the model gets, and how it was found, as `look` tells it."""
         belt = self.belts.get(camera) if self.crop.name != CropSource.NONE else None
         place = belt.locate(frame) if belt else None
         box, outline = place or (None, None)

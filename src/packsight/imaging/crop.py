@@ -1,7 +1,7 @@
 """Which part of a frame a network gets: all of it, or the package with a margin."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packsight.domain import Box, CropSource, Upright
 from packsight.imaging.window import Window, box_window, frame_window, upright_window
@@ -17,6 +17,12 @@ class Crop:
     name: CropSource | str = CropSource.AUTO
     margin: float = 0.05
     upright: Sequence[str] = ("top",)
+
+    def for_new_images(self) -> "Crop":
+        """The same for images whose boxes nobody drew: they are located, and stay as they lie."""
+        if self.name == CropSource.BOXES:
+            return replace(self, name=CropSource.AUTO, upright=())
+        return self
 
     def window(
         self,

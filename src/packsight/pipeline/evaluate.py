@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
+from packsight.errors import UserError
 from packsight.system.console import console
 
 if TYPE_CHECKING:
@@ -65,14 +66,44 @@ def predictions_of(
 
 
 def data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
-    """The data that a trained run is asked about: `data=`, or what it was trained on."""
+    """The data that a trained run is asked about: `data=`, or what it was trained on.
+
+    Packages that the run has learned from, or was chosen by, are left out and counted. Raises
+    UserError if none is left, or for other data where the run does not say what it learned from.
+    """
+    from packsight.data.membership import known_before
+    from packsight.domain import Split
     from packsight.preparation.prepared import load_data
     from packsight.system.files import sha256
 
+    split = Split(cfg.split)
     source = cfg.data.path or Path(cfg.outputs, "data", run.config.data.name)
     cache = Path(cfg.outputs, "cache")
     root, _ = load_data(source, int(cfg.max_unpacked_gb * 10**9), cache)
     # A fold is a part of the data that the run was trained on.
     trained_on = sha256(root / "manifest.csv") == run.config.manifest
     fold = run.config.data.fold if trained_on else None
-    return run.open_data(root, fold, cache, cfg.max_unpacked_gb)
+    data = run.open_data(root, fold, cache, cfg.max_unpacked_gb)
+    if run.members is None:
+        if trained_on:
+            return data
+        raise UserError(
+            f"{run.checkpoint} was written by an older version, which did not note the packages "
+            f"that it learned from, so it cannot be judged on {root}; train it again, or give the "
+            "data that it was trained on."
+        )
+    known = known_before(run.members, data.table, split)
+    asked = data.table["serial"][data.table["split"] == split].nunique()
+    if known and len(known) == asked:
+        raise UserError(
+            f"{run.title} has learned from all {asked} packages of the {split} split of {root}, or "
+            "was chosen by them; give packages that it has never seen."
+        )
+    if known:
+        console.print(
+            f"[yellow]left out:[/] {len(known)} of {asked} packages of the {split} split of "
+            f"{root}, which the run has learned from or was chosen by",
+            soft_wrap=True,
+        )
+    data.leave_out(known)
+    return data

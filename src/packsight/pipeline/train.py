@@ -1,5 +1,6 @@
 """One run: a network trained, and scored on validation and test packages."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +16,7 @@ from packsight.pipeline.parts import part
 from packsight.system.console import console
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
 
     from packsight.data.datamodule import PackageDataModule
@@ -40,19 +42,25 @@ def train(cfg: DictConfig) -> "Trained":
     root, images = provide_data(cfg, plan)
     precision = settle(cfg, plan, images)
     folder, config = place_run(cfg)
+    from packsight.data.membership import write_members
+    from packsight.runs.first_weights import learned_from
     from packsight.runs.state import Trained, is_done, recorded
 
     if is_done(folder, config):
         console.print(f"done already: [cyan]{folder}[/]", soft_wrap=True)
         return Trained(folder, skipped=True)
     network, data = assemble(cfg, plan, root, precision)
+    packages = learned_from(cfg.model.weights, data)
     with recorded(folder, config, cfg.run.wait) as attempt:
         if attempt.done:
             return Trained(folder, skipped=True)
         if attempt.checkpoint:
             console.print(f"goes on: [cyan]{folder}[/]", soft_wrap=True)
-        loggers = fit_network(cfg, plan, network, data, precision, folder, config, attempt)
-        score_run(cfg, data, folder, config, loggers)
+        write_members(packages, folder)
+        loggers = fit_network(
+            cfg, plan, network, data, packages, precision, folder, config, attempt
+        )
+        score_run(cfg, root, folder, config, loggers)
     console.print(f"run: [cyan]{folder}[/]", soft_wrap=True)
     return Trained(folder)
 
@@ -143,11 +151,13 @@ def settle(cfg: DictConfig, plan: Plan, images: int) -> "Precision":
 
 def place_run(cfg: DictConfig) -> tuple[Path, dict[str, Any]]:
     """The run's folder, and its configuration as it is stored there."""
-    from packsight.runs.folder import choose_folder
+    from packsight.runs.folder import choose_folder, portable
 
     folder = choose_folder(resolved(cfg))
     cfg.folder = str(folder)
-    return folder, resolved(cfg)
+    config = portable(resolved(cfg), folder)
+    # Where the results are, as seen from the run, so that all of them can be moved.
+    return folder, config | {"outputs": os.path.relpath(cfg.outputs, folder)}
 
 
 def assemble(
@@ -181,6 +191,7 @@ def fit_network(
     plan: Plan,
     network: "Network",
     data: "PackageDataModule",
+    packages: "pd.DataFrame",
     precision: "Precision",
     folder: Path,
     config: dict[str, Any],
@@ -199,6 +210,7 @@ def fit_network(
         optimizer=fused(instantiate(cfg.optimizer), precision),
         belts=data.belts,
         config=config,
+        packages=packages.to_dict("list"),
     )
     shown: L.LightningDataModule = data
     if cfg.finetune.views:
@@ -221,11 +233,7 @@ def fit_network(
 
 
 def score_run(
-    cfg: DictConfig,
-    data: "PackageDataModule",
-    folder: Path,
-    config: dict[str, Any],
-    loggers: list[Any],
+    cfg: DictConfig, root: Path, folder: Path, config: dict[str, Any], loggers: list[Any]
 ) -> None:
     """Score validation and test packages with the best checkpoint, and show what came out."""
     from packsight.domain import Split
@@ -233,6 +241,8 @@ def score_run(
     from packsight.runs.saved import read_run
     from packsight.training.tensorboard import log_results
 
-    run = read_run(folder)
+    run, cache = read_run(folder), Path(cfg.outputs, "cache")
+    # As any later stage sees them, not as training did: its crop may be of boxes that were drawn.
+    data = run.open_data(root, cfg.data.fold, cache, cfg.data.max_unpacked_gb)
     metrics = evaluate_run(run, data, [Split.VAL, Split.TEST], cfg.trainer.accelerator, folder)
     log_results(loggers, folder, config, metrics)

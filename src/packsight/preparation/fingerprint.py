@@ -31,9 +31,7 @@ def source_fingerprint(root: Path, settings: dict[str, Any], target: Path) -> st
     return _hash([COLUMNS, settings, content + unread])
 
 
-def known_fingerprint(
-    source: Path, settings: dict[str, Any], target: Path, max_bytes: int
-) -> str:
+def known_fingerprint(source: Path, settings: dict[str, Any], target: Path, max_bytes: int) -> str:
     """The fingerprint of a source, a folder or zip, that is read only where it was changed.
 
     Beside `target` stands what it was when it was read last.

@@ -9,13 +9,13 @@ from pathlib import Path
 import pandas as pd
 from rich.markup import escape
 
-from packsight.domain import LABELS, Perspective, format_boxes, format_upright
+from packsight.domain import LABELS, format_boxes
 from packsight.errors import UserError
-from packsight.imaging.belt import locate_packages, save_belts
-from packsight.imaging.decode import read_image
+from packsight.imaging.belt import save_belts
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
 from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
+from packsight.preparation.location import learn_and_locate, location_digest
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
@@ -66,7 +66,8 @@ def prepare(
             found = scan(root, work, source, target)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
-            table = _located(table, folder)
+            table, belts = learn_and_locate(table, folder)
+            save_belts(belts, folder)
             manifest.write_manifest(table, folder)
             _write_rejected(found, folder)
             sheet = prepared_sheet(table, folder, settings.split_seed)
@@ -76,6 +77,7 @@ def prepare(
             summary = {
                 "source": source.name,
                 "fingerprint": fingerprint,
+                "located": location_digest(table, belts),
                 "labels": LABELS,
                 **settings.values(),
                 **summarise(table, found.rejected),
@@ -202,22 +204,6 @@ def _write_images(images: list[UsableImage], folder: Path) -> None:
                     f"{origin} went away while it was prepared ({error.strerror}); give the same "
                     "command again."
                 ) from error
-
-
-def _located(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """The manifest with each package's place in `crop`; the belts' models go to the folder."""
-    cameras = {
-        camera.value: table.index[table["perspective"] == camera].tolist() for camera in Perspective
-    }
-    belts, places = locate_packages(lambda row: read_image(folder / table.at[row, "path"]), cameras)
-    save_belts(belts, folder)
-    for row in table.itertuples():
-        place = places[row.Index]
-        box = place.box if place else (0, 0, row.width, row.height)
-        table.loc[row.Index, "crop"] = format_boxes([box])
-        table.loc[row.Index, "crop_source"] = "auto" if place else "frame"
-        table.loc[row.Index, "upright"] = format_upright(place.upright) if place else ""
-    return table
 
 
 def _write_rejected(found: Scan, folder: Path) -> None:

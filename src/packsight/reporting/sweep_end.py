@@ -23,7 +23,7 @@ from packsight.system.files import write_json
 
 PACKED = (
     "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
-    "predictions.csv", "checkpoints/best.ckpt",
+    "predictions.csv", "packages.csv", "checkpoints/best.ckpt",
 )  # fmt: skip
 COLOURS = {
     Ending.DONE: "green", Ending.SKIPPED: "dim", Ending.BUSY: "yellow", Ending.FAILED: "red",

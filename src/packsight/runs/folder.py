@@ -18,6 +18,7 @@ NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspe
          "precision", "seed")  # fmt: skip
 INERT = ("outputs", "folder", "variant", "measured", "logger", "run", "data.source",
          "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+STORED = "."  # the folder of a configuration that is portable already
 SHOWN = 5  # differences between two configurations that a message names
 
 
@@ -32,14 +33,24 @@ def flat(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return result
 
 
+def portable(config: Any, folder: Path) -> Any:
+    """A configuration with the paths below the run's folder relative to it, so that it can move."""
+    if isinstance(config, dict):
+        return {key: portable(value, folder) for key, value in config.items()}
+    if not isinstance(config, str) or not Path(config).is_relative_to(folder):
+        return config
+    return Path(config).relative_to(folder).as_posix()
+
+
 def _without(config: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
     """Flat, without some keys, and with paths as they are below the run's folder."""
-    folder = str(config.get("folder"))
+    if (folder := str(config.get("folder"))) != STORED:
+        config = portable(config, Path(folder))
     pipeline = config.get("transforms", {}).get("pipeline") or {}
     # The order of transforms counts; all other keys are as good in any order.
     order = {"transforms.order": [name for name, part in pipeline.items() if part is not None]}
     return order | {
-        key: value.removeprefix(folder) if isinstance(value, str) else value
+        key: value
         for key, value in flat(config).items()
         if not any(key == left_out or key.startswith(f"{left_out}.") for left_out in keys)
     }

@@ -4,14 +4,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from packsight.configuration.schema import TrainConfig
 from packsight.configuration.stored import config_from, read_config
+from packsight.data.membership import members_from
 from packsight.data.transforms import flips
+from packsight.domain import CropSource
 from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel, unpack_belts
 from packsight.imaging.crop import Crop
@@ -19,6 +22,7 @@ from packsight.system.archive import as_folder
 from packsight.system.console import errors
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
+    import pandas as pd
     import torch
 
     from packsight.data.datamodule import PackageDataModule
@@ -68,7 +72,7 @@ class Run:
     def open_data(
         self, source: str | Path, fold: int | None, cache_folder: Path, max_unpacked_gb: float
     ) -> "PackageDataModule":
-        """The images of prepared data as the run sees them."""
+        """The images of prepared data as the run sees them: its own belts locate the packages."""
         from packsight.data.datamodule import PackageDataModule
 
         data, perspective = self.config.data, self.config.perspective
@@ -78,6 +82,7 @@ class Run:
             self.image_size,
             paired=perspective.paired,
             crop=self.crop,
+            belts=self.load_belts() if self.crop.name != CropSource.NONE else None,
             fold=fold,
             batch_size=data.batch_size,
             cache_folder=cache_folder,
@@ -121,12 +126,23 @@ class Run:
 
         Raises UserError for a checkpoint from before packages were located.
         """
-        from packsight.models.weights import read_checkpoint
-
-        belts = read_checkpoint(self.checkpoint).get("belts")
+        belts = self._facts["belts"]
         if belts is None:
             raise UserError(f"{self.checkpoint} knows no belt to find packages on; train it again.")
         return unpack_belts(belts)
+
+    @property
+    def members(self) -> "pd.DataFrame | None":
+        """The images of its splits; None for a run from before a checkpoint named them."""
+        return members_from(self._facts)
+
+    @cached_property
+    def _facts(self) -> dict[str, Any]:
+        """What the checkpoint knows beside its weights."""
+        from packsight.models.weights import read_checkpoint
+
+        content = read_checkpoint(self.checkpoint)
+        return {name: content.get(name) for name in ("belts", "packages")}
 
 
 @contextmanager

@@ -38,8 +38,9 @@ class Classifier(L.LightningModule):
         seed: of what a step draws.
         belts: what locates packages in new images.
         config: the run's resolved configuration as plain values.
+        packages: the images of its splits, a list for each of data.membership's columns.
 
-    Belts and configuration travel in the checkpoint, so that a lone .ckpt file can be used.
+    Belts, packages and configuration travel in the checkpoint: a lone .ckpt file can be used.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Classifier(L.LightningModule):
         seed: int = 0,
         belts: Mapping[str, BeltModel] | None = None,
         config: Mapping[str, Any] | None = None,
+        packages: Mapping[str, list[str]] | None = None,
     ) -> None:
         super().__init__()
         self.network = network.to(memory_format=MEMORY_FORMATS[memory_format])
@@ -64,6 +66,7 @@ class Classifier(L.LightningModule):
         self.label_smoothing = label_smoothing
         self.seed = seed
         self.config = dict(config or {})
+        self.packages = dict(packages or {})
         arrays = pack_belts(belts or {})
         self.belts = {key: torch.from_numpy(value) for key, value in arrays.items()}
         freeze_stages(network, frozen_share)
@@ -154,6 +157,7 @@ class Classifier(L.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["config"] = self.config
         checkpoint["belts"] = self.belts
+        checkpoint["packages"] = self.packages
 
 
 def _of_each(loss: Tensor, batch: Batch) -> Tensor:

@@ -55,7 +55,7 @@ def fit(
         default_root_dir=folder,
         callbacks=[Quiet(), StayStopped(), History(folder / "history.csv"), *callbacks, *compiled],
         logger=list(loggers),
-        plugins=[WholeCheckpoints()],
+        plugins=[WholeCheckpoints(folder)],
     )
     # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
