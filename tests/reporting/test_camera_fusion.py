@@ -18,13 +18,19 @@ SERIALS = [f"{number:013d}" for number in range(20)]
 
 
 def run(
-    root: Path, camera: str, backbone: str = "a", fold: int | None = None, precision: str = "fp32"
+    root: Path,
+    camera: str,
+    backbone: str = "a",
+    fold: int | None = None,
+    precision: str = "fp32",
+    manifest: str | None = None,
 ) -> Run:
     part = "split" if fold is None else f"fold{fold}"
     name = f"sample/{backbone}/{camera}/{precision}/{part}_seed0"
     config = complete(
         {
             "seed": 0,
+            "manifest": manifest,
             "data": {"name": "sample", "fold": fold},
             "perspective": {"name": camera},
             "model": {"backbone": backbone, "weights": "bundled"},
@@ -52,6 +58,12 @@ def test_the_only_two_runs_are_a_pair_whatever_their_settings(tmp_path):
     assert names(pair_runs(runs)) == [(runs[0].name, runs[1].name)]
     assert pair_runs([*runs, run(tmp_path, "side", "c")]) == []
     assert pair_runs([run(tmp_path, "top", fold=0), run(tmp_path, "side", fold=1)]) == []
+
+
+def test_runs_of_different_data_are_no_pair(tmp_path):
+    runs = [run(tmp_path, "top", manifest="a"), run(tmp_path, "side", manifest="b")]
+    assert pair_runs(runs) == []
+    assert len(pair_runs([*runs, run(tmp_path, "side", manifest="a")])) == 1
 
 
 def test_runs_for_which_auto_chose_different_precisions_are_a_pair(tmp_path):

@@ -29,12 +29,14 @@ def write_fold(
     hidden: Sequence[str] = (),
     crop: str | None = None,
     precision: str = "fp32",
+    manifest: str | None = None,
 ) -> Path:
     """A run's folder for one fold: the wider its `spread`, the more packages it gets wrong."""
     folder = experiment / f"sample/{backbone}/{perspective}/{precision}/fold{fold}_seed0"
     folder.mkdir(parents=True)
     config = {
         "monitor": "val/loss",
+        "manifest": manifest,
         "monitor_mode": "min",
         "seed": 0,
         "data": {"name": "sample", "fold": fold},
@@ -146,9 +148,9 @@ def test_verdicts_are_those_that_validation_chose(experiment: Path, pooled: Pool
     best = row(Pooled(pooled.rows[pooled.rows["perspective"] == "top + side"], pooled.verdicts),
                rank=1)  # fmt: skip
     table = pd.read_csv(experiment / "verdicts.csv", dtype={"serial": str})
-    assert list(table.columns)[:8] == [
+    assert list(table.columns)[:9] == [
         "serial", "label", "probability_top", "probability_side", "probability", "predicted",
-        "cameras", "fold",
+        "cameras", "sure", "fold",
     ]  # fmt: skip
     assert sorted(table["serial"]) == SERIALS
     assert set(table["fusion"]) == {best["fusion"]}
@@ -240,3 +242,32 @@ def test_the_page_shows_the_pooled_table_first(tmp_path: Path) -> None:
     assert places == sorted(places)
     assert "top + side" in source
     assert "1, lacks 1" in source
+
+
+def test_folds_of_data_that_were_prepared_anew_are_not_pooled(tmp_path: Path) -> None:
+    """Folds 0 and 1, then packages added and prepared again, then fold 2."""
+    for camera in ("top", "side"):
+        for fold, version in enumerate(("aaaaaaaa", "aaaaaaaa", "bbbbbbbb")):
+            write_fold(tmp_path / "cv", "grown", camera, fold, manifest=version)
+    frame = collect(tmp_path / "cv")
+    assert set(frame["data"]) == {"sample@aaaaaa", "sample@bbbbbb"}
+    rows = pool_runs(tmp_path / "cv", frame).rows
+    old = rows[rows["data"] == "sample@aaaaaa"]
+    assert set(old["folds"]) == {2}
+    assert set(old["packages"]) == {16}
+    assert set(rows["folds"][rows["data"] == "sample@bbbbbb"]) == {1}
+    told = " ".join(findings(rows))
+    assert "The data sample were prepared anew between the runs" in told
+    assert "sample@bbbbbb, folds, by val/loss: " in told
+
+
+def test_packages_that_were_not_found_are_told(tmp_path: Path) -> None:
+    folder = write_fold(tmp_path / "cv", "good", "side", 0)
+    table = pd.read_csv(folder / "predictions.csv", dtype={"serial": str})
+    lost = table.index[table["split"] == "test"][:3]
+    table["crop"] = "auto"
+    table.loc[lost, "crop"] = "frame"
+    table.to_csv(folder / "predictions.csv", index=False)
+    rows = pool_runs(tmp_path / "cv", collect(tmp_path / "cv")).rows
+    assert rows["not_located"].tolist() == [3]
+    assert "3 were not found in their images" in " ".join(findings(rows))

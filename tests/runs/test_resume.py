@@ -1,11 +1,14 @@
 """Sweeps that are killed or stopped end as undisturbed ones do."""
 
+import shutil
 import signal
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from packsight.models.weights import read_checkpoint
 from packsight.system.files import read_json
 
 
@@ -56,3 +59,48 @@ def test_a_signal_leaves_an_interrupted_run_that_goes_on(plant, ended, small, nu
     assert read_json(file)["state"] == "done"
     assert read_json(file)["resumed"] == 1
     assert len(pd.read_csv(file.parent / "history.csv")) == 3
+
+
+@pytest.mark.parametrize("kind", ["moved", "copied", "linked"])
+def test_a_run_that_was_moved_ends_as_if_it_had_stayed(plant, ended, small, kind):
+    """Lightning forgets the best epoch of a checkpoint that comes from elsewhere."""
+    command = ["name=exp", "seed=3", *small]
+    stayed, folder = plant("stayed"), plant("before")
+    assert ended(stayed, command) == 0
+    assert ended(folder, command, moment="training", times=8) == -signal.SIGKILL
+    after = folder.with_name(f"{folder.name}_{kind}")
+    if kind == "moved":
+        folder.rename(after)
+    elif kind == "copied":
+        shutil.copytree(folder, after, symlinks=True)
+        shutil.rmtree(folder)
+    else:
+        after.mkdir()
+        folder.rename(folder.with_name(f"{folder.name}_real"))
+        (after / "outputs").symlink_to(folder.with_name(f"{folder.name}_real") / "outputs")
+        for name in ("photos", "photos.zip"):
+            (after / name).symlink_to((stayed / name).resolve())
+    assert ended(after, command) == 0
+    [one], [other] = (place.glob("outputs/exp/**/status.json") for place in (stayed, after))
+    assert read_json(other)["resumed"] == 1
+    for name in ("history.csv", "metrics.json", "predictions.csv"):
+        assert (one.parent / name).read_bytes() == (other.parent / name).read_bytes()
+    states = [
+        read_checkpoint(run.parent / "checkpoints" / name)
+        for run in (one, other)
+        for name in ("best.ckpt", "last.ckpt")
+    ]
+    for before, now in zip(states[:2], states[2:], strict=True):
+        assert before["callbacks"] == now["callbacks"]
+        assert before["state_dict"].keys() == now["state_dict"].keys()
+        for key, value in before["state_dict"].items():
+            assert torch.equal(value, now["state_dict"][key])
+
+
+def test_nothing_in_a_runs_folder_says_where_it_is(plant, ended, small):
+    folder = plant("named")
+    assert ended(folder, ["name=exp", f"outputs={folder}/outputs", *small]) == 0
+    [status] = folder.glob("outputs/exp/**/status.json")
+    for file in status.parent.rglob("*"):
+        if file.is_file() and "tensorboard" not in file.parts:
+            assert str(folder).encode() not in file.read_bytes(), file

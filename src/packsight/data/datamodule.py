@@ -86,6 +86,9 @@ class PackageDataModule(L.LightningDataModule):
             self.crop = self.crop.for_new_images()
         seen = manifest["perspective"].isin(self.cameras)
         self.table = manifest[seen].reset_index(drop=True)
+        # How each image is cropped, as the predictions will tell: auto, frame, boxes or none.
+        located = self.crop.name == CropSource.AUTO
+        self.table["located"] = self.table["crop_source"] if located else str(self.crop.name)
         self.table["window"] = crop_windows(self.table, self.crop, image_size)
         self.cache = ImageCache(
             cache_folder,

@@ -9,12 +9,12 @@ JOIN = ";"  # between the images of a package; nothing stands where one is missi
 
 
 def pair_images(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per package: `path` and `sha256` are those of top and side, joined by ";".
+    """One row per package: `path`, `sha256` and `located` are top's and side's, joined by ";".
 
     `cameras` tells which there are: top+side, top or side.
     """
     packages = table.drop_duplicates("serial").set_index("serial")[["label", "split"]]
-    for column in ("path", "sha256"):
+    for column in ("path", "sha256", "located"):
         images = table.pivot(index="serial", columns="perspective", values=column)
         images = images.reindex(columns=list(Perspective)).fillna("")
         packages[column] = images[Perspective.TOP].str.cat(images[Perspective.SIDE], sep=JOIN)

@@ -70,7 +70,13 @@ def predict_source(
     pair, chosen = best_pair(runs), best_runs(runs)
     # Before the images, so that a fusion that cannot be fitted is told at once.
     top, side = map(chosen.get, Perspective)
-    fused = fit_on_validation(fusion, top, side) if top and side else None
+    fused = None
+    if top and side and top.config.manifest != side.config.manifest:
+        console.print(
+            "[yellow]no verdicts:[/] the models of the two cameras were trained on different data"
+        )
+    elif top and side:
+        fused = fit_on_validation(fusion, top, side)
     cameras = list(chosen) or list(Perspective)
     with _images(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
         table = name_images(root, files, camera, unread)
@@ -108,6 +114,7 @@ def predict_source(
             scores = scored(pair, "pair", found.pop("rows"))
             found = found.assign(probability=scores, predicted=words(scores)).dropna()
             found["cameras"] = cameras_read(found["serial"], wanted)
+            found["sure"] = ~found["serial"].isin(wanted["serial"][wanted["crop"].eq("frame")])
         elif fused is not None:
             found = verdicts(wanted, fused)
     _write(wanted[COLUMNS + (LOCATED if explainer else [])], output / "predictions.csv")
@@ -123,8 +130,10 @@ def predict_source(
     if found is not None:
         _write(found, output / "verdicts.csv")
         alone = int(found["cameras"].ne("top+side").sum())
+        unsure = int((~found["sure"]).sum())
         console.print(
-            f"{len(found)} packages have a verdict, {alone} from one camera alone: "
+            f"{len(found)} packages have a verdict, {alone} from one camera alone, {unsure} unsure "
+            "because the package was not found: "
             f"[cyan]{output / 'verdicts.csv'}[/]",
             soft_wrap=True,
         )

@@ -60,6 +60,11 @@ def _best(able: list[Run], part: str) -> Run:
     monitors = {(run.config.monitor, run.config.monitor_mode) for run in able}
     if len(monitors) > 1:
         raise UserError("these runs were judged by different metrics; choose one with member=.")
+    if len({run.config.manifest for run in able}) > 1:
+        raise UserError(
+            "these runs were trained on different data, so their figures do not compare; choose "
+            "one with member=."
+        )
     [(monitor, mode)] = monitors
     sign = 1 if mode == "min" else -1
     return min(able, key=lambda run: _validation(run, part, monitor.removeprefix("val/"), sign))

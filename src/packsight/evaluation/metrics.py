@@ -141,7 +141,20 @@ def metrics_by_perspective(predictions: pd.DataFrame) -> dict[str, dict[str, Any
     if predictions["perspective"].nunique() > 1:
         for perspective in Perspective:
             parts[perspective.value] = predictions[predictions["perspective"] == perspective]
-    return {name: classification_metrics(part) for name, part in parts.items()}
+    return {
+        name: classification_metrics(part) | {"not_located": int((~located(part)).sum())}
+        for name, part in parts.items()
+    }
+
+
+def located(predictions: pd.DataFrame) -> pd.Series:
+    """Whether a row's packages were found in all its images: no score is that of a whole frame.
+
+    True for predictions from before the column `crop` told.
+    """
+    if "crop" not in predictions:
+        return pd.Series(True, index=predictions.index)
+    return ~predictions["crop"].fillna("").str.contains("frame")
 
 
 def _ratio(part: int, whole: int) -> float | None:

@@ -57,7 +57,7 @@ def score_split(
     probability = torch.cat(scores).numpy()
     table = rows[["serial", "perspective", "label"]].assign(probability=probability)
     table["predicted"] = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
-    table = table.assign(split=rows["split"], path=rows["path"])
+    table = table.assign(split=rows["split"], path=rows["path"], crop=rows["located"])
     return table.assign(cameras=rows["cameras"]) if "cameras" in rows else table
 
 
@@ -70,6 +70,8 @@ def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> FittedTable
         interval = f" [dim]{values['accuracy_low']:.2f}–{values['accuracy_high']:.2f}[/]"
         counts = str(values["images"]), str(values["packages"])
         table.add_row(part, *counts, shown[0] + interval, *shown[1:])
+    if lost := next(iter(metrics.values())).get("not_located"):
+        table.caption = f"{lost} scored as whole frames, because no package was found in them"
     return table
 
 

@@ -6,20 +6,26 @@ import pandas as pd
 from packsight.domain import LABELS, Fusion, Perspective
 from packsight.evaluation.calibration import crossfit
 from packsight.evaluation.late_fusion import LateFusion
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.evaluation.metrics import THRESHOLD, located
 
 
 def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:
     """One row per serial (and `keys`), from a table with perspective and probability.
 
-    Adds probability_top, probability_side (nan where there is none) and cameras: top+side, top or
-    side. A package without any probability has no row.
+    Adds probability_top, probability_side (nan where there is none), cameras: top+side, top or
+    side, and sure: whether it was found in all images, so that no whole frame was scored. A package
+    without any probability has no row.
     """
     wide = predictions.pivot_table("probability", ["serial", *keys], "perspective")
     wide = wide.reindex(columns=[perspective.value for perspective in Perspective])
     packages = wide.add_prefix("probability_").rename_axis(columns=None).reset_index()
     top, side = packages["probability_top"].notna(), packages["probability_side"].notna()
-    return packages.assign(cameras=np.select([top & side, top], ["top+side", "top"], "side"))
+    found = located(predictions[predictions["probability"].notna()])
+    lost = predictions.loc[found.index[~found], "serial"]
+    return packages.assign(
+        cameras=np.select([top & side, top], ["top+side", "top"], "side"),
+        sure=~packages["serial"].isin(lost),
+    )
 
 
 def fit_fusion(kind: Fusion, packages: pd.DataFrame) -> LateFusion:

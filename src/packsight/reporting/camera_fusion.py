@@ -29,7 +29,7 @@ def pair_runs(runs: Sequence[Run]) -> list[tuple[Run, Run]]:
 
     def packages(run: Run) -> tuple[str, ...]:
         chosen = settings(run.config, run.folder)
-        return tuple(str(chosen[key]) for key in ("data", "fold", "seed"))
+        return (str(run.config.manifest), *(str(chosen[key]) for key in ("data", "fold", "seed")))
 
     def rest(run: Run) -> dict[str, object]:
         return settings(run.config, run.folder) | {"perspective": None, "precision": None}

@@ -18,7 +18,7 @@ BY_PACKAGE = ("pair", FUSED)  # perspectives with one row per package instead of
 
 def findings(rows: pd.DataFrame) -> list[str]:
     """Sentences on the rows of `Pooled`, choosing by validation alone."""
-    sentences = []
+    sentences = _versions(rows)
     differing = [name for name in varying(rows) if name != "data"]
     groups = rows.groupby(COMPARABLE, sort=False, dropna=False)
     for (data, test, monitor, _), group in groups:
@@ -40,6 +40,17 @@ def findings(rows: pd.DataFrame) -> list[str]:
     return sentences
 
 
+def _versions(rows: pd.DataFrame) -> list[str]:
+    """Which data were prepared anew between the runs."""
+    names = rows["data"].dropna().unique()
+    anew = sorted({name.partition("@")[0] for name in names if "@" in name})
+    return [
+        f"The data {name} were prepared anew between the runs: the versions hold other packages, "
+        "or other ones held out, so each stands by itself."
+        for name in anew
+    ]
+
+
 def _best_sentence(best: pd.Series, differing: list[str]) -> str:
     """The choice of validation for one perspective, and what it reached on test."""
     settings = "".join(f", {name} {best[name]}" for name in differing if text(best[name]))
@@ -48,6 +59,8 @@ def _best_sentence(best: pd.Series, differing: list[str]) -> str:
     unit = "packages" if best["perspective"] in BY_PACKAGE else "images"
     alone = best["one_camera"]
     missing = f" {alone} of them were seen by one camera alone." if alone else ""
+    if lost := best["not_located"]:
+        missing += f" {lost} were not found in their images, so whole frames were scored."
     both = (
         " Two images of one package are not independent, so the interval counts packages."
         if best["perspective"] == "both"

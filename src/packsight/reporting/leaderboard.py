@@ -39,6 +39,7 @@ def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFra
     """
     folders = run_folders(experiment)
     frame = pd.DataFrame([_row_or_error(folder, experiment) for folder in folders])
+    frame["data"] = _versions(frame["data"], frame.pop("manifest").astype("string"))
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
     limit = float("inf") if max_belt_share is None else max_belt_share
@@ -170,7 +171,8 @@ def _row_or_error(folder: Path, experiment: Path) -> dict[str, Any]:
         return _row(folder, experiment)
     except UserError as damaged:
         place = folder.relative_to(experiment).as_posix()
-        return {"folder": place, "state": "unreadable", "error": str(damaged)}
+        known = dict.fromkeys(("data", "manifest"))
+        return known | {"folder": place, "state": "unreadable", "error": str(damaged)}
 
 
 def _row(folder: Path, experiment: Path) -> dict[str, Any]:
@@ -183,6 +185,7 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
     monitor, mode = config.monitor, config.monitor_mode
     return {
         **settings(config, folder),
+        "manifest": config.manifest,
         "state": status["state"],
         "monitor": monitor,
         "monitor_mode": mode,
@@ -199,6 +202,15 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
         "error": (status.get("error") or "").strip().partition("\n")[0],
         "folder": folder.relative_to(experiment).as_posix(),
     }
+
+
+def _versions(names: pd.Series, manifests: pd.Series) -> pd.Series:
+    """The data's names; where data of one name were prepared anew, `name@version`.
+
+    So runs of different packages are never ranked, pooled or fused together.
+    """
+    several = manifests.groupby(names).transform("nunique") > 1
+    return names.where(~several | manifests.isna(), names + "@" + manifests.str[:6])
 
 
 def _belt_share(file: Path) -> float | None:

@@ -12,7 +12,7 @@ from packsight.domain import Fusion, Split
 from packsight.errors import UserError
 from packsight.evaluation.calibration import calibrate, crossfit
 from packsight.evaluation.cross_validation import intervals, pool
-from packsight.evaluation.metrics import classification_metrics
+from packsight.evaluation.metrics import classification_metrics, located
 from packsight.evaluation.verdicts import by_package, fuse_folds
 from packsight.reporting.leaderboard import text
 from packsight.system.console import console
@@ -28,7 +28,7 @@ FUSED = "top + side"
 CALIBRATED = ("accuracy", "recall_damaged", "recall_intact")
 VERDICT = [
     "serial", "label", "probability_top", "probability_side", "probability", "predicted",
-    "cameras", "fold", "data", "fusion",
+    "cameras", "sure", "fold", "data", "fusion",
 ]  # fmt: skip
 
 
@@ -129,9 +129,11 @@ def _rows(configurations: Sequence[Configuration], folds: dict[str, set[int]]) -
         results |= _calibrated(predictions)
         tested = predictions[predictions["split"] == Split.TEST]
         alone = tested["cameras"].ne("top+side").sum() if settings["fusion"] else 0
+        sure = tested["sure"] if settings["fusion"] else located(tested)
         rows.append(
             settings
-            | {"lacks": lacks, **results, "one_camera": alone, "seconds": configuration.seconds}
+            | {"lacks": lacks, **results, "one_camera": alone, "not_located": int((~sure).sum())}
+            | {"seconds": configuration.seconds}
         )
     return pd.DataFrame(rows, columns=None if rows else [*KEYS, "lacks", "monitor_value"])
 
