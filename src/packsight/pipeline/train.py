@@ -65,11 +65,13 @@ def plan_run(cfg: DictConfig) -> Plan:
 
     check_backbone(cfg.model.backbone)
     size = input_size(cfg.model.backbone, cfg.data.image_size, cfg.crop.image_size)
+    import torch
+
     from packsight.data.on_device import check_on_device
     from packsight.models.finetune import check_views
+    from packsight.system.processes import check_processes
     from packsight.training.autotune import candidates
     from packsight.training.compilation import check_compile
-    from packsight.training.fit import check_devices
     from packsight.training.loggers import check_loggers
     from packsight.training.precision import choose_device
 
@@ -81,7 +83,13 @@ def plan_run(cfg: DictConfig) -> Plan:
     )
     check_compile(cfg.model.compile, cfg.finetune.views)
     check_loggers(logger_makers(cfg))
-    check_devices(cfg.trainer.devices, cfg.trainer.get("strategy"))
+    check_processes(
+        cfg.trainer.get("devices", "auto"),
+        cfg.trainer.get("strategy"),
+        cfg.trainer.get("num_nodes", 1),
+        cfg.data.batch_size,
+        torch.cuda.device_count() if device.type == "cuda" else None,
+    )
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
