@@ -15,6 +15,7 @@ from packsight.imaging.belt import locate_packages, save_belts
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
+from packsight.preparation.coverage import described
 from packsight.preparation.fingerprint import source_fingerprint
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared
 from packsight.preparation.scan import Scan, UsableImage, scan
@@ -87,6 +88,8 @@ def prepare(
         console.print(
             f"[yellow]no folds: a label has fewer than data.folds={settings.folds} packages"
         )
+    for line in described(table, settings):
+        console.print(f"[yellow]{line}", soft_wrap=True, highlight=False)
     console.print(
         f"prepared: [cyan]{escape(str(target))}[/] and {escape(_archive(target).name)}",
         soft_wrap=True,
