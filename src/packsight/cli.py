@@ -21,6 +21,7 @@ from packsight.runs.journal import Ending, Journal
 from packsight.system.console import errors
 from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
+from packsight.system.processes import in_one_process
 from packsight.system.resources import CONFIGS
 
 HELP = ("--help", "-h")
@@ -67,7 +68,8 @@ OmegaConf.register_new_resolver("jobs_at_once", jobs_at_once, replace=True)
 def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = False) -> None:
     """Compose configs/<stage>.yaml, give it to `main`, and exit with a code.
 
-    0 is success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
+    Of several processes that torchrun started one works, and the others end as it does. 0 is
+    success; 1 a failed job of a sweep, or a defect, with its traceback; 2 a mistake that the
     user can mend, told in a sentence; 130 an interruption by SIGINT or SIGTERM. `command` tells
     whether it was started as `packsight <stage>`.
     """
@@ -77,8 +79,6 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
     os.environ["MPLBACKEND"] = "Agg"
     collect_rarely()
     keep_freed_memory()
-    task = Task(main, stage)
-    interrupted = False
     try:
         if not {*HELP}.issuperset(sys.argv[1:]):
             from packsight.configuration.arguments import arranged
@@ -88,6 +88,17 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
             text = help_text(stage, [o for o in sys.argv[1:] if not o.startswith("-")])
             print(as_commands(text) if command else text)
             return
+        code = in_one_process(stage, lambda: _exit_code(stage, main, command))
+    except MISTAKES as mistake:
+        _tell(mistake, command)
+        code = 2
+    sys.exit(code)
+
+
+def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> int:
+    task = Task(main, stage)
+    interrupted = False
+    try:
         hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
         task.finish_put_off()
     except MISTAKES as mistake:  # in the configuration itself
@@ -97,10 +108,8 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
     except KeyboardInterrupt:
         interrupted = True
     if task.mistakes:
-        told = sentence(task.mistakes[0])
-        told = as_commands(told) if command else told
-        errors.print(f"[bold red]error:[/] {escape(told)}")
-        sys.exit(2)
+        _tell(task.mistakes[0], command)
+        return 2
     journal = Journal(Multirun.outputs, task.sweep)
     outcomes = journal.read()
     if outcomes:
@@ -110,8 +119,14 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
         journal.close()
     if interrupted:
         errors.print("[bold red]interrupted:[/] the same command goes on from here.")
-        sys.exit(130)
-    sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
+        return 130
+    return int(any(outcome.ending == Ending.FAILED for outcome in outcomes))
+
+
+def _tell(mistake: Exception, command: bool) -> None:
+    told = sentence(mistake)
+    told = as_commands(told) if command else told
+    errors.print(f"[bold red]error:[/] {escape(told)}")
 
 
 def help_text(stage: str, overrides: list[str]) -> str:

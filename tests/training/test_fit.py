@@ -6,8 +6,6 @@ import torch
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.on_device import DeviceDataset
-from packsight.errors import UserError
-from packsight.training.fit import check_devices
 
 SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=[32,48]", "data.batch_size=4", "trainer=cpu", "trainer.max_epochs=3",
@@ -43,14 +41,3 @@ def test_it_learns_the_same_with_all_images_on_the_device(trained, perspective):
 def test_without_transforms_nothing_differs(trained):
     histories = [trained("transforms=none", f"data.on_device={on}")[0] for on in ("true", "false")]
     pd.testing.assert_frame_equal(*histories, rtol=1e-5)
-
-
-@pytest.mark.parametrize("devices", [2, [0, 1]])
-def test_several_processes_are_started_by_spawning_alone(devices):
-    """Else they would begin with the command line, and wait for each other for ever."""
-    check_devices(devices, "ddp_spawn")
-    check_devices(1, None)
-    check_devices("auto", None)
-    for strategy in (None, "ddp"):
-        with pytest.raises(UserError, match=r"use trainer=ddp trainer\.devices=2"):
-            check_devices(devices, strategy)

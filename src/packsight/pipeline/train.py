@@ -73,11 +73,13 @@ def plan_run(cfg: DictConfig) -> Plan:
 
     check_backbone(cfg.model.backbone)
     size = input_size(cfg.model.backbone, cfg.data.image_size, cfg.crop.image_size)
+    import torch
+
     from packsight.data.on_device import check_on_device
     from packsight.models.finetune import check_views
+    from packsight.system.processes import check_processes
     from packsight.training.autotune import candidates
     from packsight.training.compilation import check_compile
-    from packsight.training.fit import check_devices
     from packsight.training.loggers import check_loggers
     from packsight.training.precision import choose_device
 
@@ -89,7 +91,13 @@ def plan_run(cfg: DictConfig) -> Plan:
     )
     check_compile(cfg.model.compile, cfg.finetune.views)
     check_loggers(logger_makers(cfg))
-    check_devices(cfg.trainer.devices, cfg.trainer.get("strategy"))
+    check_processes(
+        cfg.trainer.get("devices", "auto"),
+        cfg.trainer.get("strategy"),
+        cfg.trainer.get("num_nodes", 1),
+        cfg.data.batch_size,
+        torch.cuda.device_count() if device.type == "cuda" else None,
+    )
     if cfg.model.weights == "none" and cfg.finetune.frozen_share:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
@@ -113,7 +121,18 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
+    tell_gaps(cfg, root, manifest)
     return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
+
+
+def tell_gaps(cfg: DictConfig, root: Path, manifest: "pd.DataFrame") -> None:
+    """Tell what the chosen splits lack. Raises UserError where the training could not end."""
+    from packsight.preparation.coverage import check_splits
+    from packsight.preparation.prepared import stored_split_settings
+
+    cameras, settings = list(cfg.perspective.cameras), stored_split_settings(root)
+    for gap in check_splits(manifest, settings, cameras, cfg.data.fold, cfg.monitor):
+        console.print(f"[yellow]{gap}: what needs both labels stays empty there", soft_wrap=True)
 
 
 def settle(cfg: DictConfig, plan: Plan, images: int) -> "Precision":

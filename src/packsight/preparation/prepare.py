@@ -14,6 +14,7 @@ from packsight.errors import UserError
 from packsight.imaging.belt import save_belts
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
+from packsight.preparation.coverage import described
 from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
 from packsight.preparation.location import learn_and_locate, location_digest
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
@@ -92,6 +93,8 @@ def prepare(
         console.print(
             f"[yellow]no folds: a label has fewer than data.folds={settings.folds} packages"
         )
+    for line in described(table, settings):
+        console.print(f"[yellow]{line}", soft_wrap=True, highlight=False)
     console.print(
         f"prepared: [cyan]{escape(str(target))}[/] and {escape(_archive(target).name)}",
         soft_wrap=True,

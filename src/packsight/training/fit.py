@@ -1,35 +1,24 @@
 """A run's training by Lightning: what stands around the trainer."""
 
 import logging
+import signal
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.loggers import Logger
 
-from packsight.errors import UserError
 from packsight.system.parallel import one_core
+from packsight.system.processes import unled
 from packsight.training.callbacks import History, Quiet
 from packsight.training.checkpointing import StayStopped, WholeCheckpoints
 from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import FeatureData
-
-
-def check_devices(devices: int | str | Sequence[int], strategy: str | None) -> None:
-    """Raise UserError for several processes that Lightning would start by the command line again.
-
-    Each of them would wait for the lock of the run that the first one holds.
-    """
-    count = devices if isinstance(devices, int) else len(devices)
-    if devices != "auto" and count > 1 and strategy != "ddp_spawn":
-        raise UserError(
-            f"trainer.devices={devices} needs several processes; use trainer=ddp "
-            f"trainer.devices={count}."
-        )
 
 
 def fit(
@@ -55,12 +44,16 @@ def fit(
         default_root_dir=folder,
         callbacks=[Quiet(), StayStopped(), History(folder / "history.csv"), *callbacks, *compiled],
         logger=list(loggers),
-        plugins=[WholeCheckpoints(folder)],
+        # All processes are started here, whatever a cluster's variables say.
+        plugins=[WholeCheckpoints(folder), LightningEnvironment()],
     )
     # Deterministic mode would fill all new memory, a sixth of a step, to show who reads it unset.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     try:
-        with one_core() if isinstance(data, FeatureData) else nullcontext():
+        with unled(), one_core() if isinstance(data, FeatureData) else nullcontext():
             made.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
+    finally:
+        if made.strategy.launcher is not None:  # of an interrupted training it leaves processes
+            made.strategy.launcher.kill(signal.SIGKILL)
