@@ -17,6 +17,7 @@ from packsight.imaging.belt import BeltModel, unpack_belts
 from packsight.imaging.crop import Crop
 from packsight.system.archive import as_folder
 from packsight.system.console import errors
+from packsight.system.files import reading
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
     import torch
@@ -87,7 +88,8 @@ class Run:
 
     def load_network(self) -> "Network":
         """The network with the run's best weights, fp32, in evaluation mode."""
-        from packsight.models.weights import create_network, network_state, read_checkpoint
+        from packsight.models.weights import create_network, fill
+        from packsight.runs.checkpoints import REMEDY, read_best
 
         model, perspective = self.config.model, self.config.perspective
         network = create_network(
@@ -97,7 +99,7 @@ class Run:
             paired=perspective.paired,
             shared_backbone=perspective.shared_backbone,
         )
-        network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
+        fill(network, read_best(self.checkpoint), self.checkpoint, REMEDY)
         return network.float().eval()
 
     def load_for_scoring(self, device: "torch.device", precision: "Precision") -> "Network":
@@ -121,12 +123,13 @@ class Run:
 
         Raises UserError for a checkpoint from before packages were located.
         """
-        from packsight.models.weights import read_checkpoint
+        from packsight.runs.checkpoints import REMEDY, read_best
 
-        belts = read_checkpoint(self.checkpoint).get("belts")
+        belts = read_best(self.checkpoint).get("belts")
         if belts is None:
             raise UserError(f"{self.checkpoint} knows no belt to find packages on; train it again.")
-        return unpack_belts(belts)
+        with reading(self.checkpoint, "a checkpoint of packsight", REMEDY):
+            return unpack_belts(belts)
 
 
 @contextmanager
