@@ -10,6 +10,7 @@ from packsight import __version__
 from packsight.configuration.stored import FILE, read_values
 from packsight.domain import Conflict
 from packsight.errors import UserError
+from packsight.runs.status import State, read_status
 from packsight.system.console import console
 from packsight.system.files import read_json, reading
 
@@ -121,7 +122,7 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
 def _left_by(folder: Path) -> str | None:
     """The version that began an unfinished run, if it is another than this one."""
     try:
-        if read_json(folder / "status.json", ["state"])["state"] == "done":
+        if read_status(folder).state == State.DONE:
             return None
         with reading(folder / "environment.json", "a run's environment"):
             version = read_json(folder / "environment.json", ["versions"])["versions"]["packsight"]

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,10 +21,12 @@ from rich.markup import escape
 from packsight import __version__
 from packsight.configuration.stored import write_values
 from packsight.errors import UserError
+from packsight.evaluation.results import read_metrics
 from packsight.runs.checkpoints import check_last
 from packsight.runs.folder import config_hash, same_run
+from packsight.runs.status import State, read_status
 from packsight.system.console import errors
-from packsight.system.files import making_folder, read_json, reading, write_json, writing
+from packsight.system.files import making_folder, reading, write_json, writing
 from packsight.system.lock import locked
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations",
@@ -34,21 +35,12 @@ LAST = Path("checkpoints", "last.ckpt")
 DAMAGED = Path("checkpoints", "last.damaged.ckpt")
 
 
-class State(StrEnum):
-    """What status.json says; a run whose process was killed is left `running`."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
 def is_done(folder: Path, config: dict[str, Any]) -> bool:
     """Whether this very run stands finished in the folder."""
     if not same_run(folder, config):
         return False
     try:
-        return _status(folder)["state"] == State.DONE
+        return read_status(folder).state == State.DONE
     except UserError:  # missing or damaged: to be trained to its end
         return False
 
@@ -71,8 +63,9 @@ class Trained:
     def objective(self, monitor: str) -> float:
         """The monitored metric on validation packages: what a search is to improve."""
         file = self.folder / "metrics.json"
+        metrics = read_metrics(file)
         with reading(file, "a run's metrics"):
-            return float(read_json(file, ["val"])["val"]["all"][monitor.split("/")[-1]])
+            return float(metrics["val"]["all"][monitor.split("/")[-1]])
 
 
 @contextmanager
@@ -87,19 +80,19 @@ def recorded(folder: Path, config: dict[str, Any], wait: bool) -> Iterator[Attem
             yield Attempt(done=True)
             return
         checkpoint = _prepared_folder(folder, config)
-        earlier: dict[str, Any] = {}
+        earlier = None
         if checkpoint:
             try:
-                earlier = _status(folder)
+                earlier = read_status(folder)
             except UserError as error:
                 errors.print(f"[yellow]written anew:[/] {escape(str(error))}")
         status: dict[str, Any] = {
             "state": State.RUNNING,
             "config_hash": config_hash(config),
-            "started": earlier.get("started") or _now(),
-            "resumed": earlier.get("resumed", 0) + 1 if checkpoint else 0,
+            "started": (earlier and earlier.started) or _now(),
+            "resumed": (earlier.resumed if earlier else 0) + 1 if checkpoint else 0,
             "finished": None,
-            "seconds": earlier.get("seconds"),  # without what a killed process had spent
+            "seconds": earlier.seconds if earlier else None,
             "error": None,
         }
         write_json(folder / "status.json", status)
@@ -123,19 +116,6 @@ def recorded(folder: Path, config: dict[str, Any], wait: bool) -> Iterator[Attem
                     end(State.FAILED, error=told, traceback=traceback.format_exc())
             raise
         end(State.DONE)
-
-
-def _status(folder: Path) -> dict[str, Any]:
-    """What status.json says, as far as a run goes on with it. Raises UserError if damaged."""
-    file = folder / "status.json"
-    with reading(file, "a run's status"):
-        said = read_json(file, ["state"])
-        return {
-            "state": State(said["state"]),
-            "started": said.get("started"),
-            "resumed": int(said.get("resumed") or 0),
-            "seconds": float(said.get("seconds") or 0),
-        }
 
 
 def _lock(folder: Path) -> Path:
