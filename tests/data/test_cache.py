@@ -1,4 +1,5 @@
 import gc
+import hashlib
 import os
 import pickle
 import subprocess
@@ -13,15 +14,21 @@ from packsight.data.cache import ImageCache, hold, make_room
 from packsight.errors import UserError
 from packsight.imaging.window import Window, frame_window
 
+LEVELS = (10, 80, 160, 240)
+FILES = {
+    level: cv2.imencode(".png", np.full((60, 100, 3), level, np.uint8))[1].tobytes()
+    for level in LEVELS
+}
+HASH = {level: hashlib.sha256(content).hexdigest() for level, content in FILES.items()}
+
 
 @pytest.fixture
 def images(tmp_path) -> dict[str, Path]:
-    """Four flat grey images: content name to file."""
+    """Four flat grey images: hash of the content to file."""
     files = {}
-    for level in (10, 80, 160, 240):
-        file = tmp_path / f"{level}.png"
-        cv2.imwrite(str(file), np.full((60, 100, 3), level, np.uint8))
-        files[f"hash{level}"] = file
+    for level, content in FILES.items():
+        files[HASH[level]] = tmp_path / f"{level}.png"
+        files[HASH[level]].write_bytes(content)
     return files
 
 
@@ -45,9 +52,9 @@ def entries(folder: Path) -> set[Path]:
 
 def test_every_image_is_found_by_its_content(tmp_path, images):
     cache = build(tmp_path / "cache", images)
-    for level in (10, 80, 160, 240):
-        assert cache[f"hash{level}"].shape == (30, 40, 3)
-        assert (cache[f"hash{level}"] == level).all()
+    for level in LEVELS:
+        assert cache[HASH[level]].shape == (30, 40, 3)
+        assert (cache[HASH[level]] == level).all()
 
 
 def test_order_does_not_matter_and_nothing_is_decoded_twice(tmp_path, images):
@@ -58,7 +65,7 @@ def test_order_does_not_matter_and_nothing_is_decoded_twice(tmp_path, images):
     second = build(tmp_path / "cache", dict(reversed(images.items())))
     assert second.file == first.file
     assert second.file.stat().st_ino == number
-    assert (second["hash80"] == 80).all()
+    assert (second[HASH[80]] == 80).all()
 
 
 def test_other_sizes_windows_and_images_have_their_own_file(tmp_path, images):
@@ -74,11 +81,11 @@ def test_a_worker_process_opens_the_file_instead_of_copying_it(tmp_path, images)
     cache = build(tmp_path / "cache", images)
     sent = pickle.dumps(cache)
     assert len(sent) < 2000
-    assert (pickle.loads(sent)["hash160"] == 160).all()
+    assert (pickle.loads(sent)[HASH[160]] == 160).all()
 
 
 def test_an_unreadable_image_is_named_and_leaves_no_file(tmp_path, images):
-    images["hash80"].write_text("no image")
+    images[HASH[80]].write_text("no image")
     with pytest.raises(UserError, match=r"80\.png"):
         build(tmp_path / "cache", images)
     assert entries(tmp_path / "cache") == set()
@@ -134,8 +141,8 @@ def test_what_is_in_use_is_never_removed(tmp_path, images):
 def test_a_deleted_cache_is_built_again_and_an_open_one_stays_readable(tmp_path, images):
     cache = build(tmp_path / "cache", images)
     cache.file.unlink()
-    assert (cache["hash80"] == 80).all()
-    assert (build(tmp_path / "cache", images)["hash80"] == 80).all()
+    assert (cache[HASH[80]] == 80).all()
+    assert (build(tmp_path / "cache", images)[HASH[80]] == 80).all()
 
 
 def test_what_a_killed_process_left_is_removed(tmp_path, images):
@@ -147,20 +154,21 @@ def test_what_a_killed_process_left_is_removed(tmp_path, images):
 
 
 BUILD = """
-import sys, pathlib, time
+import hashlib, sys, pathlib, time
 from packsight.data import cache
 from packsight.imaging.window import frame_window
 decode = cache.read_image
-def noted(path):
+def noted(path, content):
     time.sleep(0.05)  # so that the two overlap
     print(path.name + "\\n", end="", flush=True)  # at once: threads would mix two writes
-    return decode(path)
+    return decode(path, content)
 cache.read_image = noted
 files = sorted(pathlib.Path(sys.argv[1]).glob("*.png"))
 windows = [frame_window((60, 100))] * len(files)
-found = cache.ImageCache(pathlib.Path(sys.argv[1], "cache"), [f.name for f in files], files,
+hashes = {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
+found = cache.ImageCache(pathlib.Path(sys.argv[1], "cache"), list(hashes.values()), files,
                          windows, (30, 40))
-assert (found["80.png"] == 80).all()
+assert (found[hashes["80.png"]] == 80).all()
 """
 
 
@@ -171,3 +179,37 @@ def test_two_processes_share_the_work(tmp_path, images):
     assert [process.returncode for process in both] == [0, 0]
     assert sum(line.endswith(".png") for line in lines) == len(images)
     assert len(entries(tmp_path / "cache")) == 1
+
+
+def test_an_image_that_was_swapped_since_it_was_prepared_is_named(tmp_path, images):
+    images[HASH[80]].write_bytes(FILES[160])
+    with pytest.raises(UserError, match=r"80\.png.*not the image that was prepared"):
+        build(tmp_path / "cache", images)
+
+
+DAMAGES = {
+    "cut": lambda raw: raw[: len(raw) // 2],
+    "empty": lambda raw: b"",
+    "its end alone": lambda raw: raw[:-1],
+    "its header alone": lambda raw: raw[:128],
+    "zeroed": lambda raw: raw[:200] + bytes(4096) + raw[200 + 4096 :],
+    "a bit": lambda raw: raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:],
+    "all zero": lambda raw: raw[:128] + bytes(len(raw) - 128),
+    "other header": lambda raw: raw.replace(b"(4, 30, 40, 3)", b"(4, 40, 30, 3)"),
+    "no header": lambda raw: b"no array" * (len(raw) // 8),
+    "longer": lambda raw: raw + b"more",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_cache_is_made_again_and_that_is_told(tmp_path, images, capsys, damage):
+    cache = build(tmp_path / "cache", images)
+    whole = cache.file.read_bytes()
+    cache.in_use.close()
+    cache.file.write_bytes(damage(whole))
+    again = build(tmp_path / "cache", images)
+    assert again.file.read_bytes() == whole
+    assert (again[HASH[160]] == 160).all()
+    assert "made again" in capsys.readouterr().out
+    build(tmp_path / "cache", images)
+    assert "made again" not in capsys.readouterr().out

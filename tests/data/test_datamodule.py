@@ -14,7 +14,7 @@ from packsight.pipeline.parts import part
 from packsight.preparation.manifest import COLUMNS, write_manifest
 from packsight.preparation.prepared import SUMMARY
 from packsight.preparation.splits import SplitSettings
-from packsight.system.files import write_json
+from packsight.system.files import sha256, write_json
 
 SIZE = (32, 48)
 PARTS = {Split.TRAIN: 12, Split.VAL: 4, Split.TEST: 4}
@@ -38,7 +38,7 @@ def prepared(tmp_path) -> tuple[Path, pd.DataFrame]:
                 "width": 96,
                 "height": 64,
                 "crop": "8 8 88 56",
-                "sha256": f"content{level}",
+                "sha256": sha256(tmp_path / path),
                 "split": split.value,
                 "fold": package % 5,
             }

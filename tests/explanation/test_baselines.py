@@ -20,6 +20,7 @@ from packsight.explanation.baselines import (
 from packsight.explanation.regions import regions_of
 from packsight.pipeline.parts import part
 from packsight.preparation.manifest import COLUMNS, write_manifest
+from packsight.system.files import sha256
 
 SIZE = (54, 96)
 BELT, PACKAGE = (60, 90, 120), (230, 230, 230)
@@ -44,8 +45,9 @@ def frames(tmp_path_factory) -> Path:
             shown = np.clip(frame * light, 0, 255).astype(np.uint8)
             cv2.imwrite(str(folder / path), shown[..., ::-1])
             damage = f"{left} {top} {left + 45} {top + 60}"
-            row = {"serial": str(number), "perspective": camera, "path": path, "sha256": path,
-                   "label": "damaged" if number % 2 else "intact", "width": 480, "height": 270,
+            row = {"serial": str(number), "perspective": camera, "path": path,
+                   "sha256": sha256(folder / path), "label": "damaged" if number % 2 else "intact",
+                   "width": 480, "height": 270,
                    "split": split, "crop": f"{left} {top} {left + 90} {top + 60}",
                    "damage_boxes": damage if number % 2 else ""}  # fmt: skip
             rows.append(dict.fromkeys(COLUMNS, "") | row)

@@ -9,6 +9,7 @@ import torch
 
 from packsight.data.crops import crop_windows
 from packsight.domain import parse_boxes
+from packsight.errors import UserError
 from packsight.imaging import belt as locate
 from packsight.imaging.belt import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
 from packsight.pipeline.parts import part
@@ -128,6 +129,43 @@ def test_models_travel_in_files_and_checkpoints(tmp_path):
     tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
     for copy in (locate.load_belts(tmp_path), locate.unpack_belts(tensors)):
         assert copy["top"].locate(frame) == belts["top"].locate(frame)
+
+
+DAMAGES = {
+    "no file": None,
+    "empty": lambda raw: b"",
+    "cut": lambda raw: raw[: len(raw) // 2],
+    "a bit": lambda raw: raw[:5000] + bytes([raw[5000] ^ 1]) + raw[5001:],
+    "zeroed": lambda raw: raw[:1000] + bytes(4096) + raw[5096:],
+    "no file of ours": lambda raw: b"no belt" * 1000,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, damage):
+    locate.save_belts({"top": model_of(WHITE, 8)}, tmp_path)
+    file = tmp_path / locate.NAME
+    file.write_bytes(damage(file.read_bytes())) if damage else file.unlink()
+    with pytest.raises(UserError, match=r"belt\.safetensors .*prepare the images again"):
+        locate.load_belts(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"top.words": np.zeros((27, 32, 7), np.float32)},
+        {"top.scale": np.full(27, np.nan, np.float32)},
+        {"top.limits": np.array([1, np.inf], np.float32)},
+        {"top.colour": np.zeros(2, np.float32)},
+        {"side.words": np.zeros((27, 32, 8), np.float32)},
+        {"words": np.zeros((27, 32, 8), np.float32)},
+    ],
+)
+def test_arrays_that_are_no_belt_are_refused(damage):
+    arrays = locate.pack_belts({"top": model_of(WHITE, 8)})
+    assert locate.unpack_belts(arrays)
+    with pytest.raises((ValueError, KeyError)):
+        locate.unpack_belts(arrays | damage)
 
 
 def test_too_few_frames_give_no_model_and_no_place():

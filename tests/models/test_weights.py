@@ -155,3 +155,43 @@ def test_each_bundled_network_sees_a_palace_in_a_photo_of_one(backbone):
         features = backbone.forward_head(maps, pre_logits=True)
         logits = functional.linear(features, head["_fc.weight"], head["_fc.bias"])
     assert logits.argmax().item() == PALACE
+
+
+def test_zeroed_bytes_that_torch_would_read_in_silence_are_found(features, tmp_path):
+    _, state = features
+    file = tmp_path / "best.ckpt"
+    torch.save({"state_dict": state}, file)
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 4 : len(raw) // 4 + 4096] = bytes(4096)
+    file.write_bytes(raw)
+    torch.load(file, weights_only=True)
+    with pytest.raises(UserError, match=r"best\.ckpt is damaged.*copy it again"):
+        read_checkpoint(file)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(features, tmp_path, suffix, value):
+    _, state = features
+    state["layer1.0.conv1.weight"][0] = value
+    file = tmp_path / f"weights{suffix}"
+    (save_file if suffix == ".safetensors" else torch.save)(state, file)
+    with pytest.raises(UserError, match=r"conv1\.weight holds values that are no numbers"):
+        load(file)
+
+
+@pytest.mark.parametrize(
+    "content", [None, 3, torch.zeros(2), [torch.zeros(2)], {"state_dict": None}, {"state_dict": 3}]
+)
+def test_a_file_without_weights_says_what_it_holds(tmp_path, content):
+    torch.save(content, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match="holds no weights"):
+        load(tmp_path / "weights.pth")
+
+
+@pytest.mark.parametrize("odd", [None, 3, torch.zeros(64).to_sparse(), torch.zeros(2)])
+def test_what_is_no_weight_does_not_fit(features, tmp_path, odd):
+    _, state = features
+    torch.save(state | {"bn1.weight": odd}, tmp_path / "weights.pth")
+    with pytest.raises(UserError, match="does not fit resnet18"):
+        load(tmp_path / "weights.pth")

@@ -7,6 +7,9 @@ import torch
 from complete_config import complete
 
 from packsight.configuration.stored import read_config
+from packsight.errors import UserError
+from packsight.runs import state
+from packsight.runs.checkpoints import NEEDED
 from packsight.runs.state import is_done, recorded
 from packsight.system.lock import BusyError, locked
 
@@ -23,7 +26,7 @@ def status(folder):
 def checkpoint(folder):
     """What a training would have saved by now."""
     (folder / "checkpoints").mkdir(exist_ok=True)
-    torch.save({"epoch": 1}, folder / "checkpoints/last.ckpt")
+    torch.save({key: {} for key in NEEDED}, folder / "checkpoints/last.ckpt")
 
 
 def fail(folder, *files):
@@ -82,7 +85,44 @@ def test_what_cannot_be_gone_on_from_is_cleared(folder, capsys):
     with recorded(folder, complete({}), wait=True) as attempt:
         assert attempt.checkpoint is None
         assert not (folder / "history.csv").exists()
+        assert (folder / "checkpoints/last.damaged.ckpt").read_bytes() == b"half of it"
     assert "starts again" in capsys.readouterr().err
+
+
+def test_another_runs_checkpoint_is_not_gone_on_from(folder, capsys):
+    with pytest.raises(RuntimeError):
+        fail(folder)
+    other = {key: {} for key in NEEDED} | {"config": complete({"seed": 7})}
+    torch.save(other, folder / "checkpoints/last.ckpt")
+    with recorded(folder, complete({}), wait=True) as attempt:
+        assert attempt.checkpoint is None
+    assert "is another run's" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", '{"state": 3}', '{"state": "done", '])
+def test_a_run_without_its_status_goes_on_from_its_checkpoint(folder, content):
+    with pytest.raises(RuntimeError):
+        fail(folder, "history.csv")
+    file = folder / "status.json"
+    file.unlink() if content is None else file.write_text(content)
+    assert not is_done(folder, complete({}))
+    with recorded(folder, complete({}), wait=True) as attempt:
+        assert attempt.checkpoint == folder / "checkpoints/last.ckpt"
+        assert (folder / "history.csv").exists()
+    assert status(folder)["state"] == "done"
+
+
+def test_a_status_that_cannot_be_written_does_not_hide_what_went_wrong(folder, monkeypatch):
+    def full(*_):
+        raise UserError("the disk is full")
+
+    def go_wrong():
+        with recorded(folder, complete({}), wait=True):
+            monkeypatch.setattr(state, "write_json", full)
+            raise RuntimeError("out of memory")
+
+    with pytest.raises(RuntimeError, match="out of memory"):
+        go_wrong()
 
 
 def test_another_configuration_that_may_overwrite_starts_from_nothing(folder):

@@ -55,6 +55,18 @@ def test_features_are_computed_once_for_all_runs_that_share_them(trained, monkey
             trained("trainer.max_epochs=2", other)
 
 
+@pytest.mark.parametrize("damage", [lambda raw: raw[:-1], lambda raw: raw[:-9] + b"!" + raw[-8:]])
+def test_damaged_features_are_computed_again_and_that_is_told(trained, tmp_path, capsys, damage):
+    _, first = trained("trainer.max_epochs=2")
+    [file] = tmp_path.glob("cache/features-*.safetensors")
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    _, second = trained("trainer.max_epochs=2")
+    assert "made again" in capsys.readouterr().out
+    assert file.read_bytes() == whole
+    assert all(torch.equal(second[key], value) for key, value in first.items())
+
+
 def test_epochs_take_turns_with_the_views():
     sampler = probe.ViewSampler(5, seed=0, views=2)
     for epoch in range(4):

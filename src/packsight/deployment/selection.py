@@ -7,8 +7,9 @@ from packsight.data.pairing import PAIR
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Perspective
 from packsight.errors import UserError
+from packsight.evaluation.results import read_metrics
 from packsight.runs.saved import Run, find_runs
-from packsight.system.files import read_json
+from packsight.system.files import reading
 
 
 def load_predictor(
@@ -75,6 +76,8 @@ def _validation(run: Run, part: str, metric: str, sign: int) -> float:
     file = run.folder / "metrics.json"
     if not file.is_file():
         raise UserError(f"{run.folder} has no metrics.json; choose one run with member=.")
-    parts = read_json(file)["val"]
-    value = parts.get(part, parts["all"])[metric]
+    metrics = read_metrics(file)
+    with reading(file, "a run's metrics"):
+        parts = metrics["val"]
+        value = parts.get(part, parts["all"])[metric]
     return float("inf") if value is None else sign * value

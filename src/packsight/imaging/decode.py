@@ -56,10 +56,16 @@ def read_rgb(path: Path) -> np.ndarray:
     return _decode(_read(path))[0]
 
 
-def read_image(path: Path) -> np.ndarray:
-    """A prepared file as RGB uint8 [H, W, 3]. Raises UserError if it is not a readable image."""
+def read_image(path: Path, sha256: str | None = None) -> np.ndarray:
+    """A prepared file as RGB uint8 [H, W, 3].
+
+    Raises UserError if it is not a readable image, or not the one that has this SHA-256.
+    """
     try:
-        return read_rgb(path)
+        raw = _read(path)
+        if sha256 is not None and hashlib.sha256(raw).hexdigest() != sha256:
+            raise UnusableImageError("it is not the image that was prepared")
+        return _decode(raw)[0]
     except UnusableImageError as error:
         raise UserError(
             f"{path} cannot be read as an image ({error}); restore it or prepare the data again."

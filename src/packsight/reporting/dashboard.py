@@ -13,6 +13,9 @@ from contextlib import suppress
 from itertools import zip_longest
 from pathlib import Path
 
+from packsight.errors import UserError
+from packsight.system.files import making_folder
+
 EVERY = 5  # seconds between two looks for new runs; TensorBoard looks as often
 RUNS = "*/*/*/*/*/*/tensorboard"  # name/data/backbone/perspective/precision/part_seed_variant
 
@@ -34,7 +37,7 @@ def link_runs(outputs: Path, links: Path) -> None:
     """Make a folder hold one link for each run that TensorBoard can show, and nothing else."""
     runs = [folder.parent.relative_to(outputs) for folder in sorted(outputs.glob(RUNS))]
     wanted = {name: outputs / run / "tensorboard" for name, run in short_names(runs).items()}
-    links.mkdir(parents=True, exist_ok=True)
+    making_folder(links)
     there = {link.name: link.readlink() for link in links.iterdir()}
     for name, _ in there.items() - wanted.items():
         (links / name).unlink()
@@ -53,12 +56,16 @@ def main() -> None:
     def keep_true() -> None:
         while True:
             time.sleep(EVERY)
-            with suppress(OSError):  # a run that was removed meanwhile; the next look is right
+            # A run that was removed meanwhile; the next look is right.
+            with suppress(OSError, UserError):
                 link_runs(outputs, links)
 
     from tensorboard.program import TensorBoard
 
-    link_runs(outputs, links)
+    try:
+        link_runs(outputs, links)
+    except (UserError, OSError) as error:
+        parser.error(str(error))
     threading.Thread(target=keep_true, daemon=True).start()
     board = TensorBoard()
     board.configure(argv=["", "--logdir", str(links), "--port", arguments.port,

@@ -12,8 +12,12 @@ from packsight.configuration.schema import TrainConfig
 from packsight.configuration.stored import read_config
 from packsight.domain import Perspective
 from packsight.errors import UserError
-from packsight.system.files import read_json, replacing
+from packsight.evaluation.results import read_history, read_metrics, read_predictions
+from packsight.runs.status import State, read_status
+from packsight.system.console import errors
+from packsight.system.files import replacing
 from packsight.system.fitted_table import FittedTable
+from packsight.system.tables import read_table
 
 # Ranks compare runs only where the same packages were scored by the same metric.
 COMPARABLE = ["data", "fold", "perspective", "monitor"]
@@ -23,10 +27,17 @@ SETTINGS = ("data", "precision", "weights", "crop", "recipe", "fold", "seed", "v
 PLAIN = ("fusion", "recipe", "precision", "test", "method")
 CAMERAS = {"top": "top camera", "side": "side camera", "both": "both cameras",
            "pair": "pairs of images"}  # fmt: skip
+UNREADABLE = "unreadable"  # the state of a run of which a file is damaged
 TESTED = (
     "accuracy", "accuracy_low", "accuracy_high", "recall_damaged", "recall_intact", "auroc",
     "average_precision", "images", "packages",
 )  # fmt: skip
+COLUMNS = [
+    "backbone", "perspective", "precision", "data", "fold", "seed", "variant", "weights", "crop",
+    "recipe", "manifest", "state", "monitor", "monitor_mode", "monitor_value", "sign",
+    *(f"test_{name}" for name in TESTED), *(f"test_accuracy_{camera}" for camera in Perspective),
+    "best_epoch", "seconds", "belt_share", "error", "folder",
+]  # fmt: skip
 
 
 def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
@@ -38,7 +49,7 @@ def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFra
     measured a belt share above `max_belt_share`. Raises UserError if there is no run.
     """
     folders = run_folders(experiment)
-    frame = pd.DataFrame([_row_or_error(folder, experiment) for folder in folders])
+    frame = pd.DataFrame([_row_or_error(folder, experiment) for folder in folders], columns=COLUMNS)
     frame["data"] = _versions(frame["data"], frame.pop("manifest").astype("string"))
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
@@ -66,6 +77,8 @@ def run_folders(experiment: Path) -> list[Path]:
 def write_leaderboard(experiment: Path, max_belt_share: float | None = None) -> pd.DataFrame:
     """Collect an experiment's runs and write them to its leaderboard.csv."""
     frame = collect(experiment, max_belt_share)
+    for damaged in frame["error"][frame["state"] == UNREADABLE]:
+        left_out(UserError(damaged))
     with replacing(experiment / "leaderboard.csv") as temporary:
         frame.to_csv(temporary, index=False)
     return frame
@@ -171,22 +184,23 @@ def _row_or_error(folder: Path, experiment: Path) -> dict[str, Any]:
         return _row(folder, experiment)
     except UserError as damaged:
         place = folder.relative_to(experiment).as_posix()
-        known = dict.fromkeys(("data", "manifest"))
-        return known | {"folder": place, "state": "unreadable", "error": str(damaged)}
+        return {"folder": place, "state": UNREADABLE, "error": str(damaged)}
 
 
 def _row(folder: Path, experiment: Path) -> dict[str, Any]:
-    status = read_json(folder / "status.json")
+    status = read_status(folder)
     config = read_config(folder)
-    done = status["state"] == "done" and (folder / "metrics.json").is_file()
+    done = status.state == State.DONE and (folder / "metrics.json").is_file()
     # An unfinished run may still hold the results of an earlier one.
-    metrics = read_json(folder / "metrics.json") if done else {}
+    metrics = read_metrics(folder / "metrics.json") if done else {}
+    if done and (folder / "predictions.csv").is_file():
+        read_predictions(folder)  # a damaged one is told here, once, and the run left out
     test = metrics.get("test", {})
     monitor, mode = config.monitor, config.monitor_mode
     return {
         **settings(config, folder),
         "manifest": config.manifest,
-        "state": status["state"],
+        "state": str(status.state),
         "monitor": monitor,
         "monitor_mode": mode,
         "monitor_value": metrics.get("val", {}).get("all", {}).get(monitor.split("/")[-1]),
@@ -197,9 +211,9 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
             for perspective in Perspective
         },
         "best_epoch": _best_epoch(folder / "history.csv", monitor, mode),
-        "seconds": status.get("seconds"),
+        "seconds": status.seconds,
         "belt_share": _belt_share(folder / "explanations" / "measures.csv"),
-        "error": (status.get("error") or "").strip().partition("\n")[0],
+        "error": status.error.strip().partition("\n")[0],
         "folder": folder.relative_to(experiment).as_posix(),
     }
 
@@ -217,9 +231,18 @@ def _belt_share(file: Path) -> float | None:
     """The share of what speaks for damaged that lies on the belt, of damaged packages."""
     if not file.is_file():
         return None
-    rows = pd.read_csv(file)
+    try:
+        rows = read_table(file, ["outcome", "measure", "mean"], {"mean": float}, 0)
+    except UserError as damaged:
+        left_out(damaged)
+        return None
     found = rows[(rows["outcome"] == "damaged") & (rows["measure"] == "belt_share")]["mean"]
     return float(found.iloc[0]) if len(found) else None
+
+
+def left_out(damaged: UserError) -> None:
+    """Tell what of an experiment cannot be shown, and why."""
+    errors.print(f"[yellow]left out:[/] {escape(str(damaged))}")
 
 
 def _best_epoch(file: Path, monitor: str, mode: str) -> int | None:
@@ -230,8 +253,3 @@ def _best_epoch(file: Path, monitor: str, mode: str) -> int | None:
     measured = history.dropna(subset=[monitor])
     ordered = measured.sort_values(monitor, ascending=mode != "max", kind="stable")
     return int(ordered["epoch"].iloc[0]) if len(ordered) else None
-
-
-def read_history(file: Path) -> pd.DataFrame:
-    """history.csv; empty for a run that has not ended its first epoch."""
-    return pd.read_csv(file) if file.is_file() else pd.DataFrame()

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from packsight.domain import Split
+from packsight.errors import UserError
 from packsight.evaluation.figures import (
     confusion_figure,
     history_figure,
@@ -21,6 +22,7 @@ from packsight.evaluation.figures import (
     roc_pr_figure,
     score_figure,
 )
+from packsight.evaluation.results import read_history, read_predictions
 from packsight.explanation.gallery import DENSITY
 from packsight.reporting.attribution_comparison import (
     COMPARED,
@@ -30,10 +32,11 @@ from packsight.reporting.attribution_comparison import (
 )
 from packsight.reporting.attribution_table import CAPTION, attributions_cells
 from packsight.reporting.findings import findings
-from packsight.reporting.leaderboard import number, read_history, text, varying
-from packsight.reporting.pooling import Pooled, read_predictions, shown
+from packsight.reporting.leaderboard import UNREADABLE, number, text, varying
+from packsight.reporting.pooling import Pooled, shown
 from packsight.system.console import track
 from packsight.system.files import replacing
+from packsight.system.tables import read_table
 
 SHEET_WIDTH = 1400  # pixels of a contact sheet in the page
 SHEET_QUALITY = 78  # of its JPEG, 0..100
@@ -121,7 +124,8 @@ def _view(experiment: Path, row: pd.Series, differing: list[str]) -> RunView:
     folder = experiment / row["folder"]
     parts = [row["backbone"], row["perspective"], *(row[key] for key in differing)]
     name = " · ".join(filter(None, map(text, parts))) or row["folder"]
-    history = read_history(folder / "history.csv")
+    readable = row["state"] != UNREADABLE
+    history = read_history(folder / "history.csv") if readable else pd.DataFrame()
     test = pd.DataFrame()
     if row["state"] == "done" and (folder / "predictions.csv").is_file():
         table = read_predictions(folder)
@@ -147,7 +151,13 @@ def _panels(folder: Path) -> list[str]:
     """The first panel of each outcome, as pictures."""
     if not (folder / "attributions.csv").is_file():
         return []
-    table = pd.read_csv(folder / "attributions.csv", dtype=str)
+    try:
+        table = read_table(
+            folder / "attributions.csv", ["serial", "perspective", "outcome"], str, 0,
+            keep_default_na=False,
+        )  # fmt: skip
+    except UserError:  # told where the maps are compared
+        return []
     names = table["serial"] + "_" + table["perspective"]
     shown = table[[(folder / "panels" / f"{name}.png").is_file() for name in names]]
     first = names[shown.drop_duplicates("outcome").index]

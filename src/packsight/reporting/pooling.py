@@ -13,6 +13,7 @@ from packsight.errors import UserError
 from packsight.evaluation.calibration import calibrate, crossfit
 from packsight.evaluation.cross_validation import intervals, pool
 from packsight.evaluation.metrics import classification_metrics, located
+from packsight.evaluation.results import read_predictions
 from packsight.evaluation.verdicts import by_package, fuse_folds
 from packsight.reporting.leaderboard import text
 from packsight.system.console import console
@@ -57,11 +58,6 @@ class Pooled:
     def tells_more(self) -> bool:
         """Whether rows hold what the leaderboard does not: folds, or fused cameras."""
         return bool(self.rows["test"].eq("folds").any() or self.rows["fusion"].ne("").any())
-
-
-def read_predictions(folder: Path) -> pd.DataFrame:
-    """A run's predictions.csv, serials as text."""
-    return pd.read_csv(folder / "predictions.csv", dtype={"serial": str})
 
 
 def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:

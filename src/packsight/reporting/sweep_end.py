@@ -68,7 +68,8 @@ def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
 
     After a training sweep write the report, its tables and models.zip.
     """
-    shared = set.intersection(*(set(outcome.overrides) for outcome in outcomes))
+    known = [set(outcome.overrides) for outcome in outcomes if outcome.experiment]
+    shared = set.intersection(*known) if known else set()
     table = Table("state", "job", title="jobs", title_justify="left", box=SIMPLE_HEAD,
                   show_edge=False, pad_edge=False)  # fmt: skip
     for outcome in outcomes:
@@ -79,7 +80,7 @@ def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
     console.print(table)
     if stage != "train":
         return
-    for experiment in sorted({Path(outcome.experiment) for outcome in outcomes}):
+    for experiment in sorted({Path(outcome.experiment) for outcome in outcomes} - {Path()}):
         own = [asdict(outcome) for outcome in outcomes if Path(outcome.experiment) == experiment]
         write_json(experiment / "jobs.json", own)
         if any(experiment.rglob("checkpoints/best.ckpt")):

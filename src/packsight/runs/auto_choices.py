@@ -1,11 +1,12 @@
 """What `auto` stands for in a run: what it was begun with, or else the fastest here."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from packsight.configuration.stored import read_values
 from packsight.data import on_device
+from packsight.errors import UserError
 from packsight.runs.folder import config_hash, run_folder
 from packsight.system.console import console
 from packsight.training.autotune import AUTO, Candidate, Rates, describe_choice, fastest
@@ -46,10 +47,14 @@ def begun_with(config: dict[str, Any], among: Sequence[Candidate]) -> Rates | No
         same = copy.deepcopy(config)
         same["precision"]["name"] = candidate.precision.value
         same["model"]["memory_format"] = candidate.memory_format
-        rates = (_begun(same) or {}).get("measured") or {}
-        if set(rates) == set(map(str, among)):
+        rates = (_begun(same) or {}).get("measured")
+        if rates and rates.keys() == set(map(str, among)) and _are_rates(rates.values()):
             return rates
     return None
+
+
+def _are_rates(values: Iterable[Any]) -> bool:
+    return all(isinstance(value, int | float) and 0 < value < float("inf") for value in values)
 
 
 def images_on_device(config: dict[str, Any], pays: Callable[[], bool]) -> bool:
@@ -69,7 +74,10 @@ def _begun(config: dict[str, Any]) -> dict[str, Any] | None:
     folder = run_folder(config)
     if not (folder / "config.yaml").is_file():
         return None
-    stored = read_values(folder)
+    try:
+        stored = read_values(folder)
+    except UserError:  # whether it may be replaced is decided where the folder is chosen
+        return None
     same = copy.deepcopy(config)
     if same["data"]["on_device"] == on_device.AUTO:
         same["data"]["on_device"] = stored["data"].get("on_device")

@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from packsight import __version__
-from packsight.configuration.stored import read_values
+from packsight.configuration.stored import FILE, read_values
 from packsight.domain import Conflict
 from packsight.errors import UserError
+from packsight.runs.status import State, read_status
 from packsight.system.console import console
-from packsight.system.files import read_json
+from packsight.system.files import read_json, reading
 
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
@@ -57,7 +58,8 @@ def _without(config: dict[str, Any], keys: tuple[str, ...]) -> dict[str, Any]:
 
 
 def _hash(content: Any, length: int) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:length]
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
 def variant(config: dict[str, Any], defaults: dict[str, Any]) -> str:
@@ -120,7 +122,7 @@ def choose_folder(config: dict[str, Any]) -> Path:
 
 def same_run(folder: Path, config: dict[str, Any]) -> bool:
     """Whether a run of this configuration, in whatever state, stands in the folder."""
-    if not (folder / "status.json").is_file():
+    if not (folder / FILE).is_file():
         return False
     try:
         return config_hash(read_values(folder)) == config_hash(config)
@@ -130,16 +132,19 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
 
 def _left_by(folder: Path) -> str | None:
     """The version that began an unfinished run, if it is another than this one."""
-    if read_json(folder / "status.json").get("state") == "done":
+    try:
+        if read_status(folder).state == State.DONE:
+            return None
+        with reading(folder / "environment.json", "a run's environment"):
+            version = read_json(folder / "environment.json", ["versions"])["versions"]["packsight"]
+    except UserError:  # what is damaged tells nothing
         return None
-    file = folder / "environment.json"
-    version = read_json(file)["versions"].get("packsight") if file.is_file() else None
-    return None if version == __version__ else version
+    return None if version == __version__ else str(version)
 
 
 def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
     """{key: (there, here)} for what would change the result; empty where no other run stands."""
-    if not (folder / "status.json").is_file():
+    if not (folder / FILE).is_file():
         return {}
     try:
         stored = read_values(folder)

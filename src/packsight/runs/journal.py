@@ -1,13 +1,13 @@
 """What became of each job of a sweep, whichever process or machine it ran on."""
 
-import json
 import shutil
 import traceback
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from packsight.system.files import write_json
+from packsight.errors import UserError
+from packsight.system.files import read_json, reading, write_json
 
 
 class Ending(StrEnum):
@@ -40,12 +40,25 @@ class Journal:
 
     def read(self) -> list[Outcome]:
         """What is known so far, in the order of the jobs."""
-        found = [json.loads(file.read_text("utf-8")) for file in self.folder.glob("[0-9]*.json")]
-        outcomes = [Outcome(**{**values, "ending": Ending(values["ending"])}) for values in found]
-        return sorted(outcomes, key=lambda outcome: outcome.number)
+        files = sorted(self.folder.glob("[0-9]*.json"), key=lambda file: (len(file.name), file))
+        return [_read(file) for file in files]
 
     def close(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _read(file: Path) -> Outcome:
+    """A job's outcome; where its file is damaged, a failure that says so."""
+    try:
+        with reading(file, "what became of a job", "give the same command again"):
+            values = read_json(file)
+            outcome = Outcome(**{**values, "ending": Ending(values["ending"])})
+            texts = [*outcome.overrides, outcome.experiment, outcome.error, outcome.traceback]
+            if not all(isinstance(text, str) for text in texts):
+                raise ValueError("it holds other types")
+            return replace(outcome, number=int(file.stem))
+    except UserError as error:
+        return Outcome(-1, [f"job {file.stem}"], "", Ending.FAILED, str(error))
 
 
 def traced(error: BaseException) -> str:

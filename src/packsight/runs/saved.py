@@ -20,6 +20,7 @@ from packsight.imaging.belt import BeltModel, unpack_belts
 from packsight.imaging.crop import Crop
 from packsight.system.archive import as_folder
 from packsight.system.console import errors
+from packsight.system.files import reading
 
 if TYPE_CHECKING:  # torch and timm take seconds, and a run that is not there needs neither
     import pandas as pd
@@ -92,7 +93,8 @@ class Run:
 
     def load_network(self) -> "Network":
         """The network with the run's best weights, fp32, in evaluation mode."""
-        from packsight.models.weights import create_network, network_state, read_checkpoint
+        from packsight.models.weights import create_network, fill
+        from packsight.runs.checkpoints import REMEDY, read_best
 
         model, perspective = self.config.model, self.config.perspective
         network = create_network(
@@ -102,7 +104,7 @@ class Run:
             paired=perspective.paired,
             shared_backbone=perspective.shared_backbone,
         )
-        network.load_state_dict(network_state(read_checkpoint(self.checkpoint)))
+        fill(network, read_best(self.checkpoint), self.checkpoint, REMEDY)
         return network.float().eval()
 
     def load_for_scoring(self, device: "torch.device", precision: "Precision") -> "Network":
@@ -126,22 +128,28 @@ class Run:
 
         Raises UserError for a checkpoint from before packages were located.
         """
+        from packsight.runs.checkpoints import REMEDY
+
         belts = self._facts["belts"]
         if belts is None:
             raise UserError(f"{self.checkpoint} knows no belt to find packages on; train it again.")
-        return unpack_belts(belts)
+        with reading(self.checkpoint, "a checkpoint of packsight", REMEDY):
+            return unpack_belts(belts)
 
     @property
     def members(self) -> "pd.DataFrame | None":
         """The images of its splits; None for a run from before a checkpoint named them."""
-        return members_from(self._facts)
+        from packsight.runs.checkpoints import REMEDY
+
+        with reading(self.checkpoint, "a checkpoint of packsight", REMEDY):
+            return members_from(self._facts)
 
     @cached_property
     def _facts(self) -> dict[str, Any]:
         """What the checkpoint knows beside its weights."""
-        from packsight.models.weights import read_checkpoint
+        from packsight.runs.checkpoints import read_best
 
-        content = read_checkpoint(self.checkpoint)
+        content = read_best(self.checkpoint)
         return {name: content.get(name) for name in ("belts", "packages")}
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from packsight.errors import UserError
 from packsight.system.console import console
+from packsight.system.files import making_folder
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,24 @@ def resume_search(folder: Path, name: str, direction: str, trials: int, seed: in
     sampler's seed moves on with the trials: the same one would suggest the same values again.
     """
     import optuna
+    from optuna.exceptions import OptunaError
     from optuna.trial import TrialState
+    from sqlalchemy.exc import SQLAlchemyError
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = f"sqlite:///{folder.as_posix()}/study.db"
-    study = optuna.create_study(
-        study_name=name, storage=storage, direction=direction, load_if_exists=True
-    )
-    known = study.get_trials()
+    file = making_folder(folder) / "study.db"
+    storage = f"sqlite:///{file.as_posix()}"
+    try:
+        study = optuna.create_study(
+            study_name=name, storage=storage, direction=direction, load_if_exists=True
+        )
+        known = study.get_trials()
+    except (OptunaError, SQLAlchemyError, AssertionError, ValueError, KeyError) as error:
+        raise UserError(
+            f"{file} is damaged, or not a search by Optuna ({type(error).__name__}); restore it "
+            "from a copy, or move it away and the search begins anew."
+        ) from error
     for trial in known:
         if trial.state == TrialState.RUNNING:
             study.enqueue_trial(trial.params)

@@ -8,10 +8,9 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,29 +21,28 @@ from rich.markup import escape
 from packsight import __version__
 from packsight.configuration.stored import write_values
 from packsight.errors import UserError
-from packsight.models.weights import read_checkpoint
+from packsight.evaluation.results import read_metrics
+from packsight.runs.checkpoints import check_last
 from packsight.runs.folder import config_hash, same_run
+from packsight.runs.status import State, read_status
 from packsight.system.console import errors
-from packsight.system.files import read_json, write_json
+from packsight.system.files import making_folder, reading, write_json, writing
 from packsight.system.lock import locked
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations",
              "opencv-python-headless", "numpy")  # fmt: skip
 LAST = Path("checkpoints", "last.ckpt")
-
-
-class State(StrEnum):
-    """What status.json says; a run whose process was killed is left `running`."""
-
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
+DAMAGED = Path("checkpoints", "last.damaged.ckpt")
 
 
 def is_done(folder: Path, config: dict[str, Any]) -> bool:
     """Whether this very run stands finished in the folder."""
-    return same_run(folder, config) and read_json(folder / "status.json")["state"] == State.DONE
+    if not same_run(folder, config):
+        return False
+    try:
+        return read_status(folder).state == State.DONE
+    except UserError:  # missing or damaged: to be trained to its end
+        return False
 
 
 @dataclass(frozen=True)
@@ -64,8 +62,10 @@ class Trained:
 
     def objective(self, monitor: str) -> float:
         """The monitored metric on validation packages: what a search is to improve."""
-        validation = read_json(self.folder / "metrics.json")["val"]["all"]
-        return float(validation[monitor.split("/")[-1]])
+        file = self.folder / "metrics.json"
+        metrics = read_metrics(file)
+        with reading(file, "a run's metrics"):
+            return float(metrics["val"]["all"][monitor.split("/")[-1]])
 
 
 @contextmanager
@@ -80,34 +80,42 @@ def recorded(folder: Path, config: dict[str, Any], wait: bool) -> Iterator[Attem
             yield Attempt(done=True)
             return
         checkpoint = _prepared_folder(folder, config)
-        earlier = read_json(folder / "status.json") if checkpoint else {}
+        earlier = None
+        if checkpoint:
+            try:
+                earlier = read_status(folder)
+            except UserError as error:
+                errors.print(f"[yellow]written anew:[/] {escape(str(error))}")
         status: dict[str, Any] = {
             "state": State.RUNNING,
             "config_hash": config_hash(config),
-            "started": earlier.get("started") or _now(),
-            "resumed": earlier.get("resumed", 0) + 1 if checkpoint else 0,
+            "started": (earlier and earlier.started) or _now(),
+            "resumed": (earlier.resumed if earlier else 0) + 1 if checkpoint else 0,
             "finished": None,
-            "seconds": earlier.get("seconds"),  # without what a killed process had spent
+            "seconds": earlier.seconds if earlier else None,
             "error": None,
         }
         write_json(folder / "status.json", status)
         clock = time.monotonic()
-        try:
-            yield Attempt(checkpoint=checkpoint)
-            status["state"] = State.DONE
-        except (KeyboardInterrupt, SystemExit):
-            status["state"] = State.INTERRUPTED
-            raise
-        except BaseException as error:
-            status["state"] = State.FAILED
-            status["error"] = f"{type(error).__name__}: {error}"
-            status["traceback"] = traceback.format_exc()
-            raise
-        finally:
+
+        def end(state: State, **told: str) -> None:
             if lease.compromise is None:  # else the folder is another process's now
                 spent = (status["seconds"] or 0) + time.monotonic() - clock
-                status |= {"finished": _now(), "seconds": round(spent, 1)}
-                write_json(folder / "status.json", status)
+                ended = {"state": state, "finished": _now(), "seconds": round(spent, 1)}
+                write_json(folder / "status.json", status | ended | told)
+
+        try:
+            yield Attempt(checkpoint=checkpoint)
+        except BaseException as error:
+            # On a full disk not even this can be written; the first error is the one to tell.
+            with suppress(UserError):
+                if isinstance(error, KeyboardInterrupt | SystemExit):
+                    end(State.INTERRUPTED)
+                else:
+                    told = f"{type(error).__name__}: {error}"
+                    end(State.FAILED, error=told, traceback=traceback.format_exc())
+            raise
+        end(State.DONE)
 
 
 def _lock(folder: Path) -> Path:
@@ -119,25 +127,31 @@ def _prepared_folder(folder: Path, config: dict[str, Any]) -> Path | None:
     """The run's folder, with its configuration; the checkpoint in it that can be gone on from.
 
     Without such a checkpoint, what is there is removed: it is this run's own unfinished work, or
-    was to be overwritten.
+    was to be overwritten. A damaged checkpoint is kept beside the new ones.
     """
-    checkpoint: Path | None = folder / LAST
-    if not same_run(folder, config) or not (folder / LAST).is_file():
-        checkpoint = None
-    else:
+    checkpoint, aside = folder / LAST, None
+    goes_on = same_run(folder, config) and checkpoint.is_file()
+    if goes_on:
         try:
-            read_checkpoint(folder / LAST)
+            check_last(checkpoint, config)
         except UserError as error:
-            errors.print(f"[yellow]{escape(str(folder))} starts again:[/] {escape(str(error))}")
-            checkpoint = None
-    if checkpoint is None and folder.exists():
-        shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.rglob(".[0-9]*"):  # of a killed process: see files.replacing
-        leftover.unlink()
+            told = f"{error} It is kept as {DAMAGED}."
+            errors.print(f"[yellow]{escape(str(folder))} starts again:[/] {escape(told)}")
+            aside, goes_on = folder.with_name(f".{folder.name}.damaged"), False
+    with writing(folder):
+        if aside:
+            checkpoint.replace(aside)
+        if not goes_on and folder.exists():
+            shutil.rmtree(folder)
+        making_folder(folder)
+        if aside:
+            making_folder(checkpoint.parent)
+            aside.replace(folder / DAMAGED)
+        for leftover in folder.rglob(".[0-9]*"):  # of a killed process: see files.replacing
+            leftover.unlink()
     write_values(config, folder)
     write_json(folder / "environment.json", environment())
-    return checkpoint
+    return checkpoint if goes_on else None
 
 
 @contextmanager

@@ -11,9 +11,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError
+
 from packsight.errors import UserError
 
 RESTORE = "restore it from a copy, or remove it and make it again"
+# What readers say of texts and numbers, of types, and of what is nested a thousand times.
+UNFIT = (ValueError, TypeError, KeyError, OverflowError, RecursionError, SafetensorError)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NOTHING_LEFT = 1 << 20  # bytes free on a disk that is full: libraries do not always say so
 
@@ -140,8 +144,7 @@ def reading(path: Path, kind: str, remedy: str = RESTORE) -> Iterator[None]:
         raise
     except OSError as error:
         raise UserError(f"{path} cannot be read ({error.strerror or error}); {remedy}.") from error
-    # Of texts and numbers, of types, and of what is nested a thousand times.
-    except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
+    except UNFIT as error:
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{path} is damaged, or not {kind} ({told}); {remedy}.") from error
 

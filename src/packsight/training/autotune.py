@@ -22,7 +22,7 @@ from packsight.models.finetune import (
     parameter_groups,
 )
 from packsight.models.network import MEMORY_FORMATS, Network
-from packsight.system.files import read_json, write_json
+from packsight.system.files import read_json, reading, write_json
 from packsight.training import precision as precisions
 from packsight.training.cpu_kernels import suit_cpu
 from packsight.training.optim import fused
@@ -108,15 +108,25 @@ def measure(
     what = _measured(network, work, device, among)
     key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
     file = folder / f"speed-{key}.json"
-    try:
-        return read_json(file)["images_per_second"], True
-    except (FileNotFoundError, ValueError, KeyError):
-        pass
+    known = _remembered(file, among)
+    if known is not None:
+        return known, True
     with torch.random.fork_rng():
         seconds = time_steps(_step(network, work, device, among), among)
     rates = {str(item): round(work.batch_size / seconds[item], 1) for item in among}
     write_json(file, {"what": what, "images_per_second": rates})
     return rates, False
+
+
+def _remembered(file: Path, among: Sequence[Candidate]) -> Rates | None:
+    """What was measured before; None where there is nothing, or a damaged file."""
+    try:
+        with reading(file, "measured rates"):
+            rates = read_json(file, ["images_per_second"])["images_per_second"]
+            found = {str(item): float(rates[str(item)]) for item in among}
+    except UserError:
+        return None
+    return found if all(0 < rate < float("inf") for rate in found.values()) else None
 
 
 def time_steps(

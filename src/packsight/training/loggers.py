@@ -18,10 +18,13 @@ from lightning.pytorch.loggers import (
     WandbLogger,
 )
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
+from rich.markup import escape
 
 from packsight.errors import UserError
 from packsight.models.weights import read_checkpoint
-from packsight.system.files import read_json, write_json
+from packsight.system.console import errors
+from packsight.system.files import read_json, reading, write_json
+from packsight.system.tables import read_table
 
 EXTRAS: dict[Any, str] = {MLFlowLogger: "mlflow", WandbLogger: "wandb"}  # extra and package
 IDS = "logger_ids.json"  # {name in the configuration: what the run is called there}
@@ -49,7 +52,7 @@ def run_loggers(
     """
     os.environ.update({key: value for key, value in QUIET.items() if key not in os.environ})
     step = read_checkpoint(checkpoint)["global_step"] if checkpoint else None
-    earlier = read_json(folder / IDS) if checkpoint and (folder / IDS).is_file() else {}
+    earlier = _earlier_ids(folder / IDS) if checkpoint else {}
     loggers, ids = [], {}
     for name, make in makers.items():
         given: dict[str, Any] = {}
@@ -85,6 +88,18 @@ def log_to_others(
         _end_wandb_run()
 
 
+def _earlier_ids(file: Path) -> dict[str, str]:
+    """What the run is called in its loggers; where that is damaged, it gets new names."""
+    if not file.is_file():
+        return {}
+    try:
+        with reading(file, "the names of a run in its loggers", "new ones are made"):
+            return {str(name): str(known) for name, known in read_json(file).items()}
+    except (UserError, AttributeError) as error:
+        errors.print(f"[yellow]forgotten:[/] {escape(str(error))}")
+        return {}
+
+
 def _knows(tracking_uri: str, run_id: str | None) -> bool:
     """Whether an MLflow run is still where it was: a local folder may have been removed."""
     if run_id is None:
@@ -112,11 +127,19 @@ def _write_again(logger: CSVLogger, before: float = math.inf) -> int:
     CSVLogger begins with an empty folder in every process.
     """
     file = Path(logger.log_dir, "metrics.csv")
-    rows = pd.read_csv(file, dtype=str) if file.is_file() else pd.DataFrame(columns=["step"])
+    rows = pd.DataFrame(columns=["step"])
+    if file.is_file():
+        try:
+            rows = read_table(file, ["step"], str, 0, "a log of Lightning's", "it begins anew")
+            with reading(file, "a log of Lightning's", "it begins anew"):
+                rows["step"] = rows["step"].astype(int)
+        except UserError as error:
+            errors.print(f"[yellow]forgotten:[/] {escape(str(error))}")
+            rows = pd.DataFrame(columns=["step"])
     for left in file.parent.glob("*"):
         left.unlink()
     step = 0
-    for _, row in rows[rows["step"].astype(int) < before].iterrows():
+    for _, row in rows[rows["step"] < before].iterrows():
         known = row.dropna().to_dict()
         if "epoch" in known:  # else a result of the end that is to come again
             step = int(known.pop("step"))

@@ -4,20 +4,22 @@ import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import lightning as L
 import torch
-from safetensors.torch import load_file, save_file
+from rich.markup import escape
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from packsight.data.cache import changing, hold, make_room
 from packsight.data.datamodule import Batch, PackageDataModule, SeededSampler
 from packsight.domain import LABELS, Split
+from packsight.errors import UserError
 from packsight.models.batch_norm_folding import fold_batch_norm
 from packsight.models.network import MEMORY_FORMATS, Network, without_head
-from packsight.system.console import counted
-from packsight.system.files import replacing
+from packsight.system.arrays import load_arrays, save_arrays
+from packsight.system.console import console, counted
 from packsight.system.parallel import on_all_cores
 from packsight.training.precision import Precision, autocast, weights_dtype
 
@@ -84,7 +86,8 @@ def keep_features(
     backbone = without_head(network)
     key = _key(backbone, data, views, precision, memory_format)
     file = data.cache.file.parent / f"features-{key}.safetensors"
-    if not file.is_file():
+    kept = _kept(file)
+    if kept is None:
         backbone.to(device).to(memory_format=MEMORY_FORMATS[memory_format])
         sampler = SeededSampler(len(data.rows(Split.TRAIN)), data.seed)
         order = []
@@ -101,13 +104,24 @@ def keep_features(
         val = look(data.val_dataloader().dataset, range(len(data.rows(Split.VAL))))
         tensors = {"train": train.unflatten(0, (views, -1)), "val": val[None]}
         with changing(file.parent):
-            with replacing(file) as temporary:
-                save_file(tensors, temporary)
+            save_arrays(file, {name: tensor.numpy() for name, tensor in tensors.items()})
             with hold(file):
                 make_room(file.parent, data.cache.max_bytes)
         return FeatureData(data, **tensors)
-    with hold(file):
-        return FeatureData(data, **load_file(file))
+    return FeatureData(data, **kept)
+
+
+def _kept(file: Path) -> dict[str, Tensor] | None:
+    """The features that a file keeps; None where there is none, or it is damaged."""
+    try:
+        with hold(file):
+            arrays = load_arrays(file, "features of a backbone")
+            return {name: torch.from_numpy(arrays[name]) for name in ("train", "val")}
+    except FileNotFoundError:
+        return None
+    except (UserError, KeyError):
+        console.print(f"made again, since it was damaged: {escape(str(file))}")
+        return None
 
 
 def _labels(data: PackageDataModule, split: Split) -> list[int]:

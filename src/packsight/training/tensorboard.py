@@ -11,6 +11,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 
 from packsight.evaluation.figures import history_figure, save
+from packsight.evaluation.results import read_history
 from packsight.training.loggers import log_to_others
 
 BESIDE = ("val/loss", "val/auroc", "val/recall_damaged", "train/loss")
@@ -21,7 +22,7 @@ def log_results(
     loggers: Sequence[Logger], folder: Path, config: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
     """Draw the learning curves; give all loggers settings and results, TensorBoard the figures."""
-    history = pd.read_csv(folder / "history.csv")
+    history = read_history(folder / "history.csv")
     title = f"{config['model']['backbone']}, {config['perspective']['name']} camera"
     save(history_figure(history, title), folder / "figures" / "history.png")
     chosen = {
