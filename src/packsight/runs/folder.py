@@ -16,7 +16,7 @@ from packsight.system.files import read_json
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
          "precision", "seed")  # fmt: skip
-INERT = ("outputs", "folder", "variant", "measured", "logger", "run", "data.source",
+INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "data.source",
          "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 SHOWN = 5  # differences between two configurations that a message names
 

@@ -32,6 +32,9 @@ def resume_search(folder: Path, name: str, direction: str, trials: int, seed: in
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
     folder.mkdir(parents=True, exist_ok=True)
     storage = f"sqlite:///{folder.as_posix()}/study.db"
+    begun = optuna.get_all_study_summaries(storage) if (folder / "study.db").is_file() else []
+    if len(begun) == 1:  # of another name, if the folder was renamed
+        name = begun[0].study_name
     study = optuna.create_study(
         study_name=name, storage=storage, direction=direction, load_if_exists=True
     )
