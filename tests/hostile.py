@@ -1,4 +1,4 @@
-"""Stages in environments that are against them: what a process inherits may cost looks, not runs."""
+"""Stages in environments that are against them, which can cost looks, never a run."""
 
 import json
 import os
@@ -74,8 +74,8 @@ def run_in(
     record = folder / "codes.json"
     record.write_text("[]")
     lines = [json.dumps(stage) for stage in stages]
-    command = [*environment.through, sys.executable, *environment.flags, "-c", DRIVER, str(ROOT / "scripts"),
-               str(record), *lines]  # fmt: skip
+    python = [*environment.through, sys.executable, *environment.flags]
+    command = [*python, "-c", DRIVER, str(ROOT / "scripts"), str(record), *lines]
     variables = {**os.environ, "PYTHONPATH": str(ROOT / "src"), **environment.variables}
     shell = f"{environment.before or ':'}; {shlex.join(command)} {environment.streams}"
     done = subprocess.run(
