@@ -124,6 +124,15 @@ def test_a_checkpoint_of_something_else_is_refused_with_what_it_has(tmp_path, co
         load(tmp_path / "other.pth")
 
 
+@pytest.mark.parametrize("holder", ["model", "state_dict_ema"])
+def test_weights_that_are_no_numbers_are_refused_wherever_they_are(features, tmp_path, holder):
+    _, state = features
+    state["conv1.weight"][0] = torch.nan
+    torch.save({holder: state}, tmp_path / "nan.pth")
+    with pytest.raises(UserError, match=r"nan.pth is damaged: conv1.weight hold"):
+        load(tmp_path / "nan.pth")
+
+
 def test_weights_of_another_size_of_image_say_so(tmp_path):
     import timm
 

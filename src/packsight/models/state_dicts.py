@@ -64,6 +64,12 @@ def load_features(
             f"model.weights={weights} does not fit {backbone}: {len(found.fits)} of {len(wanted)} "
             f"tensors have its names and shapes; {_remedy(content, found, backbone)}."
         )
+    wrong = [name for name, tensor in found.fits.items() if not torch.isfinite(tensor).all()]
+    if wrong:
+        raise UserError(
+            f"model.weights={weights} is damaged: {some(wrong)} hold values that are no numbers; "
+            "copy it again from where it is whole."
+        )
     if aloud:
         _tell(f"weights: all {len(wanted)} tensors of {backbone} from {weights} ({found.told()})")
     network.backbone.load_state_dict(found.fits, strict=False)
@@ -110,7 +116,11 @@ def _states(content: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Tensor]
     for holder in (*HOLDERS, ""):
         inside = content.get(holder) if holder else content
         if isinstance(inside, Mapping):
-            tensors = {str(k): v for k, v in inside.items() if isinstance(v, Tensor)}
+            tensors = {
+                str(name): value
+                for name, value in inside.items()
+                if isinstance(value, Tensor) and value.layout == torch.strided
+            }
             if tensors:
                 yield holder, tensors
 
