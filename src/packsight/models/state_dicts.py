@@ -67,7 +67,7 @@ def load_features(
     wrong = [name for name, tensor in found.fits.items() if not torch.isfinite(tensor).all()]
     if wrong:
         raise UserError(
-            f"model.weights={weights} is damaged: {some(wrong)} hold values that are no numbers; "
+            f"model.weights={weights} is damaged ({wrong[0]} holds values that are no numbers); "
             "copy it again from where it is whole."
         )
     if aloud:

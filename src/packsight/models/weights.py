@@ -131,7 +131,7 @@ def _read(path: Path) -> dict[str, Any]:
         content = read_checkpoint(path)
     if not isinstance(content, dict):
         raise UserError(
-            f"{path} holds {type(content).__name__}, not tensors by their names; give a state "
+            f"{path} holds no weights but {type(content).__name__}; give a state "
             "dict, a .safetensors file or a packsight run."
         )
     return content
