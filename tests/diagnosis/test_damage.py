@@ -10,6 +10,7 @@ from complete_config import complete
 from safetensors.numpy import save_file
 
 from packsight.configuration.stored import write_values
+from packsight.diagnosis.cleaning import clean
 from packsight.diagnosis.damage import find_damage
 from packsight.diagnosis.finding import Kind
 from packsight.preparation.prepare import prepare
@@ -84,6 +85,7 @@ RUN, CACHE = "exp/line7/resnet18/side/fp32/split_seed0", "cache"
         ("data/line7/summary.json", emptied, Kind.DATA, "data/line7", "summary.json is damaged"),
         ("data/line7.zip", zeroed, Kind.DATA, "data/line7.zip", "line7.zip is damaged"),
         (f"{CACHE}/images-0.npy", cut, Kind.CACHE, "cache/images-0.npy", "is made again"),
+        (f"{CACHE}/images-0.npy", emptied, Kind.CACHE, None, "is made again"),
         (f"{CACHE}/features-0.safetensors", emptied, Kind.CACHE, None, "is made again"),
         (f"{CACHE}/speed-0.json", emptied, Kind.CACHE, None, "is made again"),
         (f"{CACHE}/0123456789abcdef/manifest.csv", emptied, Kind.CACHE,
@@ -106,6 +108,16 @@ def test_an_image_that_was_swapped_or_is_gone_is_named(outputs):
     assert finding.kind == Kind.DATA
     assert finding.told.startswith("2 of its images and masks are missing or not what ")
     assert first.name in finding.told
+
+
+def test_what_cannot_be_looked_at_is_told_and_left(outputs, monkeypatch):
+    def fail(*_):
+        raise MemoryError("too much")
+
+    monkeypatch.setattr("packsight.diagnosis.damage.read_manifest", fail)
+    kinds = [clean(finding) for finding in find_damage(outputs)]
+    assert [(item.kind, item.cleaned) for item in kinds] == [(Kind.UNREAD, False)] * 2
+    assert (outputs / "cache/0123456789abcdef").is_dir()
 
 
 def test_the_stage_looks_first_and_cleans_when_told_to(outputs, script, capsys):

@@ -88,7 +88,10 @@ def check_cache(file: Path) -> None:
         import numpy as np
 
         with reading(file, "an array", CACHE_REMEDY):
-            np.load(file, mmap_mode="r")
+            try:
+                np.load(file, mmap_mode="r")
+            except (EOFError, AttributeError, SyntaxError) as error:  # of a header
+                raise ValueError(error) from error
     elif file.suffix == ".safetensors":
         from safetensors import SafetensorError, safe_open
 
@@ -108,5 +111,5 @@ def _told(kind: Kind, path: Path, check: Callable[[Path], None]) -> Iterator[Fin
         if kind == Kind.CACHE and CACHE_REMEDY not in told:
             told = f"{told}; {CACHE_REMEDY}"
         yield Finding(kind, str(path), told)
-    except (OSError, ImportError) as error:  # not damaged, for all that is known
+    except Exception as error:  # not damaged, for all that is known; the rest is still looked at
         yield Finding(Kind.UNREAD, str(path), f"{type(error).__name__}: {error}")
