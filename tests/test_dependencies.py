@@ -26,6 +26,7 @@ NOT_IMPORTED = {
     "sqlalchemy": "Optuna 2's storage needs an old one",
     "alembic": "Optuna 2's storage needs an old one",
     "hatchling": "builds the wheel",
+    "ipykernel": "what a notebook runs in, started by nbclient",
     "mypy": "a tool",
     "pre-commit": "a tool",
     "pre-commit-hooks": "a tool",

@@ -147,6 +147,18 @@ def test_predict_scores_what_it_can_and_names_what_it_cannot(elsewhere, sample, 
     assert (elsewhere / "res/predictions.csv").stat().st_mtime_ns == before
 
 
+def test_predict_that_scores_nothing_says_so_and_still_writes_why(elsewhere, script, capfd):
+    photos = elsewhere / "empty photos"
+    photos.mkdir()
+    for camera in ("top", "side"):
+        (photos / f"0000000000017_{camera}.png").write_bytes(b"no image")
+    command = ["run=models.zip", "source='empty photos'", "output=nothing"]
+    assert script("predict", *command, cwd=elsewhere) == 2
+    assert "error: not one image of empty photos could be scored; " in capfd.readouterr().err
+    table = pd.read_csv(elsewhere / "nothing/predictions.csv")
+    assert table["error"].notna().tolist() == [True, True]
+
+
 def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd):
     sweep = ["-m", f"data.source={sample}", "name=mixed", "precision=fp16,fp32", *SMALL,
              "trainer=cpu"]  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEED = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^python scripts/(\w+)\.py(.*)$", README + SPEED, re.MULTILINE)
+COMMANDS = re.findall(r"^!?python scripts/(\w+)\.py(.*)$", README + SPEED, re.MULTILINE)
 SMALL = {
     "prepare": ["data.sample.packages=16"],
     "train": [
@@ -25,6 +25,7 @@ SMALL = {
     "explain": ["explainer.steps=8", "explainer.max_steps=8", "measured=4"],
     "predict": ["overwrite=true", "explainer.max_steps=16"],
     "report": [],
+    "doctor": [],
     "benchmark": ["sections=[data]", "packages=16", "image_size=32", "repetitions=1"],
 }
 

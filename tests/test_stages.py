@@ -91,6 +91,7 @@ def test_help_teaches_and_imports_nothing_heavy(tmp_path, script):
         ("predict", "run=nowhere", "source=x", "output=y"),
         ("report", "name=nowhere"),
         ("benchmark", "sections=[speed]"),
+        ("doctor", "fix=perhaps"),
     ],
     ids=" ".join,
 )

@@ -24,6 +24,7 @@ STAGES = {
     "predict": "Score images that have no labels.",
     "report": "Compare the runs of an experiment.",
     "benchmark": "Measure how fast packsight is on this machine.",
+    "doctor": "Tell what is here to work with, and what is damaged.",
 }
 
 

@@ -1,5 +1,7 @@
 import os
+import re
 import tomllib
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,84 @@ def test_a_run_folder_and_its_checkpoint_give_their_backbone(tmp_path):
     for source in (tmp_path, file):
         loaded = load(source)
         assert same_features(loaded, network.backbone.state_dict())
+
+
+def under(key: str, **beside: object):
+    return lambda state: {key: state, "epoch": 3, **beside}
+
+
+def named(prefix: str):
+    return lambda state: {f"{prefix}{name}": tensor for name, tensor in state.items()}
+
+
+def noise(state):
+    return {name: torch.zeros_like(tensor) for name, tensor in state.items()}
+
+
+def inside_of_a_module(state):
+    compiled = {f"net._orig_mod.{name}": tensor for name, tensor in state.items()}
+    return {"state_dict": compiled | {"loss.weight": torch.ones(2)}}
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "said"),
+    [
+        (under("model"), "(under model; left there: fc.weight, fc.bias)"),
+        (under("state_dict", args=Namespace(model="resnet18")), "(under state_dict; left"),
+        (lambda state: {"state_dict": noise(state), "state_dict_ema": state}, "state_dict_ema;"),
+        (lambda state: {"model": noise(state), "model_ema": state}, "(under model_ema; "),
+        (named("module."), "(without module.; left there: module.fc.weight, module.fc.bias)"),
+        (named("backbone."), "(without backbone.; "),
+        (lambda state: {"model": named("module.model.")(state)}, "under model, without module.mod"),
+        (inside_of_a_module, "without net._orig_mod.; left there: net._orig_mod.fc.weight, net._o"),
+    ],
+)  # fmt: skip
+def test_weights_are_taken_out_of_what_training_scripts_wrap_around_them(
+    features, tmp_path, capsys, wrapped, said
+):
+    _, state = features
+    torch.save(wrapped(state), tmp_path / "checkpoint.pth.tar")
+    network = load(tmp_path / "checkpoint.pth.tar")
+    assert same_features(network, state)
+    load(tmp_path / "checkpoint.pth.tar")
+    [line] = capsys.readouterr().out.splitlines()
+    assert line.startswith("weights: all 120 tensors of resnet18 from ")
+    assert said in line
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"),
+    [
+        ({"state_dict": {"a.weight": torch.ones(1)}, "arch": "resnet50"},
+         "the file says that it is of resnet50: choose model.backbone=resnet50"),
+        ({"a.weight": torch.ones(1), "b.weight": torch.ones(1)},
+         "0 of 120 tensors have its names and shapes; the file has a.weight, b.weight; choose the"),
+        ({"epoch": 3}, "holds no tensors by their names, at its top or under state_dict_ema, mod"),
+        ([torch.ones(1)], "holds no weights but list"),
+    ],
+)  # fmt: skip
+def test_a_checkpoint_of_something_else_is_refused_with_what_it_has(tmp_path, content, remedy):
+    torch.save(content, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=re.escape(remedy)):
+        load(tmp_path / "other.pth")
+
+
+@pytest.mark.parametrize("holder", ["model", "state_dict_ema"])
+def test_weights_that_are_no_numbers_are_refused_wherever_they_are(features, tmp_path, holder):
+    _, state = features
+    state["conv1.weight"][0] = torch.nan
+    torch.save({holder: state}, tmp_path / "nan.pth")
+    with pytest.raises(UserError, match=r"nan.pth is damaged .conv1.weight holds"):
+        load(tmp_path / "nan.pth")
+
+
+def test_weights_of_another_size_of_image_say_so(tmp_path):
+    import timm
+
+    state = timm.create_model("vit_tiny_patch16_224", img_size=32).state_dict()
+    torch.save(state, tmp_path / "vit.pth")
+    with pytest.raises(UserError, match=r"149 of 150 .* another shape: pos_embed; .*image_size"):
+        load(tmp_path / "vit.pth", "vit_tiny_patch16_224", (64, 64))
 
 
 def test_weights_of_another_architecture_are_refused(features):

@@ -89,6 +89,13 @@ def test_the_same_configuration_has_the_same_folder(asked):
     assert same_run(folder, again)
 
 
+def test_a_renamed_experiment_holds_the_same_runs(asked):
+    folder = stand(asked("name=first"), run_folder(asked("name=second")))
+    assert choose_folder(asked("name=second")) == folder
+    assert same_run(folder, asked("name=second"))
+    assert not same_run(folder, asked("name=second", "optimizer.lr=0.5"))
+
+
 def test_another_configuration_under_the_same_name_is_told_and_refused(asked):
     stand(asked(), run_folder(asked()))
     with pytest.raises(UserError, match=r"optimizer.lr 0.0025 there, 0.5 here.*run.on_conflict"):

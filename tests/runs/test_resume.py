@@ -47,6 +47,37 @@ def test_a_sweep_that_is_killed_three_times_ends_as_if_it_never_was(
     pd.testing.assert_frame_equal(table, other)
 
 
+@pytest.mark.sweeps
+def test_a_sweep_that_is_killed_renamed_and_moved_ends_as_if_it_had_stayed(
+    plant, ended, undisturbed, same, sweep
+):
+    folder = plant("moved")
+    first = ["name=first" if word == "name=exp" else word for word in sweep]
+    # In the last epoch of the second run; the first is done by then.
+    assert ended(folder, first, moment="training", times=16) == -signal.SIGKILL
+    (folder / "outputs/first").rename(folder / "outputs/exp")
+    elsewhere = folder.rename(folder.with_name(f"{folder.name}_elsewhere"))
+    assert ended(elsewhere, sweep) == 0
+    jobs = read_json(elsewhere / "outputs/exp/jobs.json")
+    assert [job["ending"] for job in jobs] == ["skipped", "done", "done", "done"]
+    states = [read_json(file) for file in elsewhere.glob("outputs/exp/**/status.json")]
+    assert sum(state["resumed"] for state in states) == 1
+    assert same(elsewhere, undisturbed)
+
+
+def test_a_loss_that_is_no_number_ends_a_run_in_a_sentence(plant, script, small, capfd):
+    folder = plant("diverging")
+    wild = ["optimizer.weight_decay=1e38", "trainer.gradient_clip_val=null"]
+    assert script("train", "name=exp", *small, *wild, cwd=folder) == 2
+    said = capfd.readouterr().err
+    assert "loss of epoch 0 is" in said
+    assert "lower optimizer.lr" in said
+    assert "Traceback" not in said
+    [file] = folder.glob("outputs/exp/**/status.json")
+    assert read_json(file)["state"] == "failed"
+    assert "loss of epoch 0 is" in read_json(file)["error"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_leaves_an_interrupted_run_that_goes_on(plant, ended, small, number):
     folder = plant("stopped")

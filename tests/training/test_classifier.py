@@ -5,6 +5,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from packsight.data.datamodule import Batch
+from packsight.errors import UserError
 from packsight.models.network import build_network
 from packsight.models.weights import network_state, read_checkpoint
 from packsight.pipeline.parts import part
@@ -115,5 +116,5 @@ def test_a_loss_is_weighed_by_its_images_and_one_that_is_no_number_ends_the_trai
         mean.update(_of_each(torch.tensor(loss), batch))
     assert classifier._finite("training", mean) == 2
     mean.update(torch.tensor([torch.nan]))
-    with pytest.raises(FloatingPointError, match=r"optimizer\.lr"):
+    with pytest.raises(UserError, match=r"optimizer\.lr"):
         classifier._finite("training", mean)

@@ -1,5 +1,6 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
+import warnings
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -123,6 +124,16 @@ class BenchmarkConfig(Config):
     outputs: Outputs
 
 
+with warnings.catch_warnings():
+    # BaseModel has a deprecated method of the name `json`, which nobody here calls.
+    warnings.simplefilter("ignore", UserWarning)
+
+    class DoctorConfig(Config):
+        outputs: Outputs
+        fix: Switch
+        json: Switch  # type: ignore[assignment]
+
+
 SCHEMAS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "prepare": PrepareConfig,
@@ -131,4 +142,5 @@ SCHEMAS: dict[str, type[Config]] = {
     "predict": PredictConfig,
     "report": ReportConfig,
     "benchmark": BenchmarkConfig,
+    "doctor": DoctorConfig,
 }

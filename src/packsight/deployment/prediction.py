@@ -54,8 +54,8 @@ def predict_source(
     """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
 
     `camera` took the images whose names do not say it; an `explainer` tells the region that speaks
-    most for damaged. Raises UserError if nothing fits the runs' cameras, or results would be
-    overwritten.
+    most for damaged. Raises UserError if nothing fits the runs' cameras, results would be
+    overwritten, or, once the reasons are written, not one image could be scored.
     """
     source, output = Path(source), Path(output)
     present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
@@ -136,6 +136,11 @@ def predict_source(
             "because the package was not found: "
             f"[cyan]{output / 'verdicts.csv'}[/]",
             soft_wrap=True,
+        )
+    if unreadable == len(wanted):
+        raise UserError(
+            f"not one image of {source} could be scored; {output / 'predictions.csv'} has the "
+            f"reason for each, of the first: {wanted['error'].iloc[0]}."
         )
     return output
 

@@ -1,6 +1,7 @@
 """Where a network's first weights come from. Nothing here runs code from a weights file."""
 
 import zipfile
+from argparse import Namespace
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,7 @@ from torch import Tensor
 from packsight.errors import UserError
 from packsight.models.network import Network, build_network, pretrained_config
 from packsight.models.pair_network import PairNetwork
+from packsight.models.state_dicts import load_features
 from packsight.system.files import reading
 
 # Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
@@ -51,9 +53,9 @@ def create_network(
     else:
         network = build_network(backbone, size, drop_rate)
         if weights == "bundled":
-            _load_features(network, _bundled(backbone, network), weights, backbone)
+            load_features(network, _bundled(backbone, network), weights, backbone)
         elif weights != "none":
-            _load_features(network, _read(Path(weights)), weights, backbone)
+            load_features(network, _read(Path(weights)), weights, backbone, aloud=True)
     return PairNetwork(network, size, shared_backbone) if paired else network
 
 
@@ -67,7 +69,9 @@ def read_checkpoint(path: Path, remedy: str = OTHER_WEIGHTS) -> dict[str, Any]:
         damaged = _damaged_part(path)
         if damaged:
             raise UserError(f"{path} is damaged (its part {damaged} is not as written); {remedy}.")
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        # timm's training script stores its arguments beside the weights: plain values with names.
+        with torch.serialization.safe_globals([Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except UserError:
         raise
     except OSError as error:
@@ -172,8 +176,8 @@ def _bundled(backbone: str, network: Network) -> dict[str, Tensor]:
     return dict(zip(network.backbone.state_dict(), theirs.values(), strict=True))
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    """A timm state dict, or the backbone of a packsight run or checkpoint."""
+def _read(path: Path) -> dict[str, Any]:
+    """What a weights file holds, or the best checkpoint of a run."""
     if path.is_dir():
         path = path / "checkpoints" / "best.ckpt"
     if not path.is_file():
@@ -183,30 +187,4 @@ def _read(path: Path) -> dict[str, Tensor]:
             state = load_file(path)
         check_finite(path, state)
         return state
-    content = read_checkpoint(path)
-    if "state_dict" in content:
-        prefix = "backbone."
-        state = network_state(content)
-        content = {key.removeprefix(prefix): value for key, value in state.items()}
-    return {
-        key: value
-        for key, value in content.items()
-        if isinstance(value, Tensor) and value.layout == torch.strided
-    }
-
-
-def _load_features(network: Network, state: dict[str, Tensor], weights: str, backbone: str) -> None:
-    """Load all but the head, and insist that the file has exactly these tensors."""
-    head = next(name for name, module in network.named_modules() if module is network.head)
-    wanted = {
-        key.removeprefix("backbone."): tensor.shape
-        for key, tensor in network.state_dict().items()
-        if not key.startswith(f"{head}.")
-    }
-    fits = {key: state[key] for key in wanted if key in state and state[key].shape == wanted[key]}
-    if len(fits) < len(wanted):
-        raise UserError(
-            f"model.weights={weights} does not fit {backbone}: {len(fits)} of "
-            f"{len(wanted)} tensors have its names and shapes; choose the weights' own backbone."
-        )
-    network.backbone.load_state_dict(fits, strict=False)
+    return read_checkpoint(path)

@@ -37,6 +37,9 @@ def resume_search(folder: Path, name: str, direction: str, trials: int, seed: in
     file = making_folder(folder) / "study.db"
     storage = f"sqlite:///{file.as_posix()}"
     try:
+        begun = optuna.get_all_study_summaries(storage) if file.is_file() else []
+        if len(begun) == 1:  # of another name, if the folder was renamed
+            name = begun[0].study_name
         study = optuna.create_study(
             study_name=name, storage=storage, direction=direction, load_if_exists=True
         )

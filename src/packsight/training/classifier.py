@@ -16,6 +16,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import MeanMetric
 
 from packsight.data.datamodule import Batch
+from packsight.errors import UserError
 from packsight.evaluation.metrics import epoch_metrics
 from packsight.imaging.belt import BeltModel, pack_belts
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
@@ -119,13 +120,13 @@ class Classifier(L.LightningModule):
         self.train_metrics.reset()
 
     def _finite(self, part: str, mean: MeanMetric) -> Tensor:
-        """The mean loss of an epoch. Raises FloatingPointError if it is infinite or not a number.
+        """The mean loss of an epoch. Raises UserError if it is infinite or not a number.
 
         Once an epoch, because to look at each step's loss would make a GPU wait for it.
         """
         loss: Tensor = mean.compute()
         if not torch.isfinite(loss):
-            raise FloatingPointError(
+            raise UserError(
                 f"the {part} loss of epoch {self.current_epoch} is {loss.item()}; train with a "
                 "lower optimizer.lr, or with precision=fp32."
             )
