@@ -65,8 +65,8 @@ def test_every_stage_comes_to_its_end(folder, name):
 def test_every_stage_comes_to_its_end_where_much_is_against_it(folder):
     """What goes together of the above, so that each change meets it; the rest has its marker."""
     names = ("a notebook's figures", "posix without utf-8", "a home that is none", "one column",
-             "no temporary folder of its own", "without docstrings and assertions",
-             "warnings are errors", "devices that are none", "a dumb terminal")  # fmt: skip
+             "no temporary folder of its own", "warnings are errors", "devices that are none",
+             "a dumb terminal")  # fmt: skip
     variables = {key: value for name in names for key, value in CASES[name].variables.items()}
     check(folder, Hostile(variables, "<&- | head -1", "umask 077; ulimit -n 64"))
 
