@@ -1,6 +1,7 @@
 """How sure the figures of a decision are: 95 % intervals by bootstrap over packages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 
 import numpy as np
 
@@ -39,9 +40,9 @@ def figures(
     They are of the thresholds that all packages give, used on packages yet to come. Every resample
     fits thresholds of its own, and by how much these do better on the resample than on all packages
     is the optimism that the figures are freed from (Efron 1983). What remains unknown of each rate
-    is drawn around the count, with one package's worth of prior (Jeffreys), since a bootstrap of a
-    mistake that has not happened yet says that it never will. An interval holds those of the counts
-    with and without optimism.
+    is drawn around the count with one more package, wherever it makes the interval widest: of a
+    single rate that gives the exact bounds of Clopper and Pearson (1934), where a bootstrap alone
+    says that a mistake that has not happened yet never will.
     """
     generator = np.random.default_rng(seed)
     once, times = np.ones((1, len(score))), resampled(damaged, resamples, generator)
@@ -53,11 +54,11 @@ def figures(
     optimism -= shares(score, damaged, low, high, times) - counted
     expected = (counted - optimism.mean(axis=0)).clip(0)
     expected /= expected.sum(axis=-1, keepdims=True)
-    possible = np.array([True, True, bool((high > low).any() or (highs > lows).any())])
+    possible = [0, 1, 2] if (high > low).any() or (highs > lows).any() else [0, 1]
     packages = np.array([[(~damaged).sum()], [damaged.sum()]])
     drawn = [
-        per_thousand(_draws(rates * packages, possible, resamples, generator), share, costs)
-        for rates in (expected, counted)
+        per_thousand(of_labels, share, costs)
+        for of_labels in _draws(expected * packages, possible, resamples, generator)
     ]
     found = {}
     for name, value in per_thousand(expected, share, costs).items():
@@ -68,9 +69,16 @@ def figures(
 
 
 def _draws(
-    counts: np.ndarray, possible: np.ndarray, draws: int, generator: np.random.Generator
-) -> np.ndarray:
-    """Shares of each label that counts [2, 3] are likely of, [draws, 2, 3]; 0 if not possible."""
-    weight = np.where(possible, counts + 1 / possible.sum(), 0)
-    drawn = generator.gamma(np.broadcast_to(weight, (draws, *weight.shape)))
-    return drawn / drawn.sum(axis=-1, keepdims=True)
+    counts: np.ndarray, possible: list[int], draws: int, generator: np.random.Generator
+) -> Iterator[np.ndarray]:
+    """Shares of each label that counts [2, 3] are likely of, [draws, 2, 3].
+
+    Once for each pair of possible actions that one more package of each label may have met.
+    """
+    drawn = generator.gamma(np.broadcast_to(counts, (draws, *counts.shape)))
+    more = generator.exponential(size=(draws, len(counts)))
+    for actions in product(possible, repeat=len(counts)):
+        weight = drawn.copy()
+        for label, action in enumerate(actions):
+            weight[:, label, action] += more[:, label]
+        yield weight / weight.sum(axis=-1, keepdims=True)

@@ -41,9 +41,10 @@ def paired_difference(
     difference = np.asarray(first, float) - np.asarray(second, float)
     of_damaged = label.mean() if share is None else share
     weight = np.where(label, of_damaged / label.sum(), (1 - of_damaged) / (~label).sum())
+    value = float(weight @ difference)
     times = resampled(label, RESAMPLES, np.random.default_rng(0))
     low, high = np.quantile(times @ (weight * difference), BOUNDS)
-    return Figure(float(weight @ difference), float(low), float(high))
+    return Figure(value, min(float(low), value), max(float(high), value))
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:

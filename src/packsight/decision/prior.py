@@ -10,7 +10,7 @@ from packsight.errors import UserError
 
 ROUNDS = 10_000
 PRECISION = 1e-10  # of the share, where the rounds end
-RELIABLE = 0.25  # a standard error above this part of the share is told
+RELIABLE = 0.5  # a standard error above this part of the share is told
 
 
 def shifted(probability: ArrayLike, known: float, share: float) -> np.ndarray:

@@ -7,6 +7,8 @@ Learn then Test, Angelopoulos et al. 2021). The p-values rise along the sequence
 threshold that passes is found by counting: it is an order statistic of the scores.
 """
 
+from functools import cache
+
 import numpy as np
 from scipy.stats import binom
 
@@ -15,6 +17,7 @@ from packsight.decision.terms import Promise
 from packsight.errors import UserError
 
 
+@cache
 def allowed(packages: int, bound: float, risk: float) -> int | None:
     """How many of so many packages may err, if the true share is to be at most `bound`.
 
