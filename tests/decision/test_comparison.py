@@ -39,7 +39,7 @@ def test_a_paired_difference_has_an_interval_of_its_own():
 
 def test_its_interval_holds_the_true_difference():
     held = []
-    for seed in range(150):
+    for seed in range(100):
         rng = np.random.default_rng(seed)
         hard = rng.random(180)
         first, second = hard < rng.normal(0.85, 0.02, 180), hard < rng.normal(0.8, 0.02, 180)

@@ -84,7 +84,7 @@ def test_labels_in_other_numbers_move_no_threshold():
     """Validation with 1 in 5 damaged, or 4 in 5: the line's share is what counts."""
     rng, found = np.random.default_rng(0), []
     for part in (0.2, 0.8):
-        damaged = np.arange(20_000) < 20_000 * part
+        damaged = np.arange(8000) < 8000 * part
         score = scores(damaged, 2.7, rng)
         found.append(fitted(score, damaged, Costs(50, 1)).accept_below)
     assert found == pytest.approx([best_score(SHARE, 1 / 50, 2.7)] * 2, rel=0.1)

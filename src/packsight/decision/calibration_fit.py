@@ -65,9 +65,8 @@ def cross_validated_losses(score: ArrayLike, damaged: ArrayLike) -> dict[Method,
         slope, intercept = fit_many(method, scores, label, known.astype(float))
         probability[method] = expit(slope[part] * logit(scores, CLIP) + intercept[part])
     if len(label) >= ENOUGH_FOR_ISOTONIC:
-        curves = [fit_isotonic(scores, label, rows.astype(float)) for rows in known]
-        found = [curves[number].apply(scores[[row]])[0] for row, number in enumerate(part)]
-        probability[Method.ISOTONIC] = np.array(found)
+        curves = [fit_isotonic(scores, label, rows.astype(float)).apply(scores) for rows in known]
+        probability[Method.ISOTONIC] = np.array(curves)[part, np.arange(len(part))]
     return {
         method: -np.log(np.where(label, values, 1 - values).clip(CLIP))
         for method, values in probability.items()
