@@ -22,7 +22,7 @@ STAGES = {
     "evaluate": "Measure a trained model on a split of prepared data.",
     "explain": "Show where a model looked, and measure it.",
     "predict": "Score images that have no labels.",
-    "decide": "Choose which models serve, and their thresholds, by validation.",
+    "decide": "Choose models and thresholds by validation.",
     "report": "Compare the runs of an experiment.",
     "benchmark": "Measure how fast packsight is on this machine.",
 }

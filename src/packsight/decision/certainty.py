@@ -8,7 +8,8 @@ import numpy as np
 from packsight.decision.outcomes import per_thousand, shares
 from packsight.decision.terms import Costs, Figure
 
-RESAMPLES = 1000
+RESAMPLES = 1000  # of the packages, in each of which the thresholds are fitted anew
+DRAWS = 4000  # of the rates that so many counted packages may come from
 BOUNDS = (0.025, 0.975)
 
 # Given scores [N], what is damaged [N] and how often each package stands in each of R tables
@@ -58,7 +59,7 @@ def figures(
     packages = np.array([[(~damaged).sum()], [damaged.sum()]])
     drawn = [
         per_thousand(of_labels, share, costs)
-        for of_labels in _draws(expected * packages, possible, resamples, generator)
+        for of_labels in _draws(expected * packages, possible, generator)
     ]
     found = {}
     for name, value in per_thousand(expected, share, costs).items():
@@ -69,14 +70,14 @@ def figures(
 
 
 def _draws(
-    counts: np.ndarray, possible: list[int], draws: int, generator: np.random.Generator
+    counts: np.ndarray, possible: list[int], generator: np.random.Generator
 ) -> Iterator[np.ndarray]:
-    """Shares of each label that counts [2, 3] are likely of, [draws, 2, 3].
+    """Shares of each label that counts [2, 3] are likely of, [DRAWS, 2, 3].
 
     Once for each pair of possible actions that one more package of each label may have met.
     """
-    drawn = generator.gamma(np.broadcast_to(counts, (draws, *counts.shape)))
-    more = generator.exponential(size=(draws, len(counts)))
+    drawn = generator.gamma(np.broadcast_to(counts, (DRAWS, *counts.shape)))
+    more = generator.exponential(size=(DRAWS, len(counts)))
     for actions in product(possible, repeat=len(counts)):
         weight = drawn.copy()
         for label, action in enumerate(actions):

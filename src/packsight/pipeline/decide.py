@@ -20,21 +20,22 @@ RESAMPLES_TO_CHOOSE = 200  # the interval of what is not chosen is shown to nobo
 
 def decide(cfg: DictConfig) -> Path:
     """Choose between models by validation, fit the thresholds, write decision.json."""
-    from packsight.decision.outcomes import alternatives
-    from packsight.decision.rule import write_decision
-    from packsight.domain import Fusion
-    from packsight.reporting.candidates import candidates, chosen
-    from packsight.reporting.decision_table import decision_table, sentences
     from packsight.reporting.leaderboard import collect
-    from packsight.reporting.pooling import configurations
     from packsight.system.archive import as_folder
 
-    fit = partial(_fit, OmegaConf.to_container(cfg.decision, resolve=True))
     with as_folder(cfg.run, int(cfg.max_unpacked_gb * 10**9)) as root:
         frame = collect(root)
         frame = frame[[fnmatch(folder, cfg.member) for folder in frame["folder"]]]
+        from packsight.decision.outcomes import alternatives
+        from packsight.decision.rule import write_decision
+        from packsight.domain import Fusion
+        from packsight.reporting.candidates import candidates, chosen
+        from packsight.reporting.decision_table import decision_table, sentences
+        from packsight.reporting.pooling import configurations
+
         fusion = Fusion(cfg.fusion) if cfg.fusion else None
         found = candidates(configurations(root, frame), fusion)
+    fit = partial(_fit, OmegaConf.to_container(cfg.decision, resolve=True))
     serving = chosen(found, partial(_price, fit))
     decision = fit(serving)
     score, damaged = serving.packages["probability"].to_numpy(), serving.damaged.to_numpy()
