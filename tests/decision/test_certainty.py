@@ -38,14 +38,15 @@ def truth(low: float, high: float, costs: Costs) -> dict[str, float]:
     [
         ({"kind": Kind.COSTS}, TWO, 200),
         ({"kind": Kind.COSTS}, THREE, 200),
-        ({"kind": Kind.PROMISE, "promise": Promise(0.05)}, TWO, 250),
-        ({"kind": Kind.PROMISE, "promise": Promise(0.1, 0.05)}, THREE, 250),
-        ({"kind": Kind.FIXED, "thresholds": (0.3, 0.3)}, TWO, 250),
+        ({"kind": Kind.PROMISE, "promise": Promise(0.05)}, TWO, 200),
+        ({"kind": Kind.PROMISE, "promise": Promise(0.1, 0.05)}, THREE, 200),
+        ({"kind": Kind.FIXED, "thresholds": (0.3, 0.3)}, TWO, 200),
     ],
     ids=["costs", "costs with inspection", "promise", "two promises", "fixed"],
 )
 def test_intervals_hold_what_the_shipped_thresholds_do(asked, costs, draws, monkeypatch):
     monkeypatch.setattr("packsight.decision.fitting.fit_calibration", platt)
+    monkeypatch.setattr("packsight.decision.certainty.DRAWS", 300)
     held: dict[str, list[bool]] = {}
     for seed in range(draws):
         decision = fit_decision(
@@ -77,9 +78,9 @@ def test_with_thresholds_by_hand_a_rate_has_an_exact_interval():
     assert found["rejected_of_100_intact"].value == pytest.approx(100 * 3 / 90)
     ends = found["rejected_of_100_intact"].low, found["rejected_of_100_intact"].high
     exact = binomtest(3, 90).proportion_ci(0.95, "exact")
-    assert ends == pytest.approx((100 * exact.low, 100 * exact.high), rel=0.1)
+    assert ends == pytest.approx((100 * exact.low, 100 * exact.high), rel=0.01)
     high = found["missed_of_100_damaged"].high
-    assert high == pytest.approx(100 * binomtest(1, 90).proportion_ci().high, rel=0.1)
+    assert high == pytest.approx(100 * binomtest(1, 90).proportion_ci().high, rel=0.01)
 
 
 def test_a_mistake_that_has_not_happened_yet_may_still_happen():

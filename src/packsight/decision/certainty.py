@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from itertools import product
 
 import numpy as np
+from scipy.special import betaincinv
 
 from packsight.decision.outcomes import per_thousand, shares
 from packsight.decision.terms import Costs, Figure
 
 RESAMPLES = 1000  # of the packages, in each of which the thresholds are fitted anew
-DRAWS = 4000  # of the rates that so many counted packages may come from
+DRAWS = 1000  # of the rates that so many counted packages may come from
 BOUNDS = (0.025, 0.975)
 
 # Given scores [N], what is damaged [N] and how often each package stands in each of R tables
@@ -76,10 +77,36 @@ def _draws(
 
     Once for each pair of possible actions that one more package of each label may have met.
     """
-    drawn = generator.gamma(np.broadcast_to(counts, (DRAWS, *counts.shape)))
-    more = generator.exponential(size=(DRAWS, len(counts)))
-    for actions in product(possible, repeat=len(counts)):
-        weight = drawn.copy()
-        for label, action in enumerate(actions):
-            weight[:, label, action] += more[:, label]
-        yield weight / weight.sum(axis=-1, keepdims=True)
+    levels = (np.arange(DRAWS) + 0.5) / DRAWS
+    drawn = [
+        {more: _likely(of_label, mistake, more, *uniform) for more in possible}
+        for of_label, mistake, uniform in (
+            # The mistake that a label allows, so that its bounds are exact: to reject, to accept.
+            (counts[0], 1, [generator.permutation(levels) for _ in range(2)]),
+            (counts[1], 0, [generator.permutation(levels) for _ in range(2)]),
+        )
+    ]
+    for intact, damaged in product(possible, repeat=2):
+        yield np.stack([drawn[0][intact], drawn[1][damaged]], axis=1)
+
+
+def _likely(
+    counts: np.ndarray, mistake: int, more: int, first: np.ndarray, second: np.ndarray
+) -> np.ndarray:
+    """Dirichlet's shares of three actions, [DRAWS, 3], at these uniform levels [DRAWS]."""
+    met = counts.copy()
+    met[more] += 1
+    one, other = (action for action in range(3) if action != mistake)
+    drawn = np.empty((len(first), 3))
+    drawn[:, mistake] = _beta(met[mistake], met[one] + met[other], first)
+    rest = 1 - drawn[:, mistake]
+    drawn[:, one] = rest * _beta(met[one], met[other], second)
+    drawn[:, other] = rest - drawn[:, one]
+    return drawn
+
+
+def _beta(success: float, failure: float, level: np.ndarray) -> np.ndarray:
+    """Quantiles of a beta distribution, and of what it becomes where nothing was counted."""
+    if min(success, failure) <= 0:
+        return np.full_like(level, float(success > 0))
+    return betaincinv(success, failure, level)
