@@ -36,8 +36,8 @@ def truth(low: float, high: float, costs: Costs) -> dict[str, float]:
 @pytest.mark.parametrize(
     ("asked", "costs", "draws"),
     [
-        ({"kind": Kind.COSTS}, TWO, 200),
-        ({"kind": Kind.COSTS}, THREE, 200),
+        ({"kind": Kind.COSTS}, TWO, 150),
+        ({"kind": Kind.COSTS}, THREE, 150),
         ({"kind": Kind.PROMISE, "promise": Promise(0.05)}, TWO, 200),
         ({"kind": Kind.PROMISE, "promise": Promise(0.1, 0.05)}, THREE, 200),
         ({"kind": Kind.FIXED, "thresholds": (0.3, 0.3)}, TWO, 200),
