@@ -16,6 +16,7 @@ MANDATORY = {
     "evaluate": ["run=r"],
     "explain": ["run=r"],
     "predict": ["run=r", "source=s", "output=o"],
+    "decide": ["run=r"],
 }
 OPTIONS = sorted(
     (folder.name, file.stem)
@@ -33,7 +34,7 @@ def test_every_stage_composes_and_resolves(config, stage):
 
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_composes_and_resolves(config, group, option):
-    stage = "explain" if group == "explainer" else "train"
+    stage = {"explainer": "explain", "decision": "decide"}.get(group, "train")
     overrides = [f"{group}={option}", *MANDATORY.get(stage, [])]
     cfg = config(stage, *overrides)
     assert "???" not in OmegaConf.to_yaml(cfg, resolve=True)

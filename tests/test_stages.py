@@ -89,6 +89,7 @@ def test_help_teaches_and_imports_nothing_heavy(tmp_path, script):
         ("evaluate", "run=nowhere"),
         ("explain", "run=nowhere"),
         ("predict", "run=nowhere", "source=x", "output=y"),
+        ("decide", "run=nowhere"),
         ("report", "name=nowhere"),
         ("benchmark", "sections=[speed]"),
         ("doctor", "fix=perhaps"),

@@ -22,6 +22,7 @@ STAGES = {
     "evaluate": "Measure a trained model on a split of prepared data.",
     "explain": "Show where a model looked, and measure it.",
     "predict": "Score images that have no labels.",
+    "decide": "Choose models and thresholds by validation.",
     "report": "Compare the runs of an experiment.",
     "benchmark": "Measure how fast packsight is on this machine.",
     "doctor": "Tell what is here to work with, and what is damaged.",

@@ -12,7 +12,10 @@ from packsight.configuration.targets import check_targets
 from packsight.models.network import MEMORY_FORMATS
 from packsight.training.compilation import MODES
 
-GIVEN = {"evaluate": ["run=r"], "explain": ["run=r"], "predict": ["run=r", "source=s", "output=o"]}
+GIVEN = {
+    "decide": ["run=r"], "evaluate": ["run=r"], "explain": ["run=r"],
+    "predict": ["run=r", "source=s", "output=o"],
+}  # fmt: skip
 CHOSEN = sorted(
     (stage, group, option)
     for stage in SCHEMAS

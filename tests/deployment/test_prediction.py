@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from packsight.decision.late_fusion import Fusion, LateFusion
 from packsight.deployment.prediction import name_images, verdicts
-from packsight.evaluation.late_fusion import Fusion, LateFusion
 
 A, B = "0000000000017", "0000000000024"
 

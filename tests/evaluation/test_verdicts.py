@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from packsight.decision.late_fusion import Fusion, LateFusion
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import Fusion, LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package, fuse_folds
 
 

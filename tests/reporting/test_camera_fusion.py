@@ -9,8 +9,8 @@ import pytest
 from complete_config import complete
 
 from packsight.configuration.stored import config_from
+from packsight.decision.late_fusion import Fusion
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import Fusion
 from packsight.reporting.camera_fusion import fit_on_validation, pair_runs, write_verdicts
 from packsight.runs.saved import Run
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
+from packsight.configuration.schema_decision import DecisionConfig
 from packsight.configuration.schema_sections import Explainer
 from packsight.configuration.schema_train import DataConfig, Source, TrainConfig
 from packsight.configuration.schema_values import (
@@ -97,6 +98,15 @@ class PredictConfig(Config):
     outputs: Outputs
 
 
+class DecideConfig(Config):
+    decision: DecisionConfig
+    run: Annotated[Given, Field(description="an experiment folder, a run folder, or models.zip")]
+    member: Member
+    fusion: Fusion | None
+    output: Results | None
+    max_unpacked_gb: Positive
+
+
 class ReportConfig(Config):
     name: Experiment
     outputs: Outputs
@@ -140,6 +150,7 @@ SCHEMAS: dict[str, type[Config]] = {
     "evaluate": EvaluateConfig,
     "explain": ExplainConfig,
     "predict": PredictConfig,
+    "decide": DecideConfig,
     "report": ReportConfig,
     "benchmark": BenchmarkConfig,
     "doctor": DoctorConfig,

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pandas as pd
 
+from packsight.decision.late_fusion import LateFusion
 from packsight.deployment.damage_region import COLUMNS as LOCATED
 from packsight.deployment.damage_region import check_explainer, locate
 from packsight.deployment.frame_scores import score, words
@@ -15,7 +16,6 @@ from packsight.deployment.repeated_images import mark_repeated
 from packsight.deployment.selection import best_pair, best_runs
 from packsight.domain import Fusion, Perspective
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.verdicts import add_verdicts, by_package
 from packsight.explanation.attribution import Explainer
 from packsight.preparation.layout import (

@@ -2,17 +2,15 @@
 
 from collections.abc import Callable
 
-import numpy as np
 import pandas as pd
-from scipy.special import logit
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
+from packsight.decision.calibration import Method
+from packsight.decision.calibration_fit import fit_calibration
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
 
 PARTS = 5  # of the validation packages, to judge on them what is fitted on them
-CLIP = 1e-4  # probabilities are clipped to it and to one minus it before their logarithm
 
 # Given rows to change, and validation rows with labels to fit on.
 Fit = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
@@ -44,12 +42,5 @@ def calibrate(rows: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     A model that calls too few packages damaged at 0.5 is moved to where its validation labels part.
     Raises UserError if `known` has one label alone.
     """
-    if known["label"].nunique() < 2:
-        raise UserError("a calibration needs validation packages of both labels.")
-    model = LogisticRegression().fit(_evidence(known), known["label"] == LABELS[1])
-    return rows.assign(probability=model.predict_proba(_evidence(rows))[:, 1])
-
-
-def _evidence(rows: pd.DataFrame) -> np.ndarray:
-    """Logits [N, 1]."""
-    return logit(rows["probability"].to_numpy(float).clip(CLIP, 1 - CLIP))[:, None]
+    fitted = fit_calibration(known["probability"], known["label"] == LABELS[1], Method.PLATT)
+    return rows.assign(probability=fitted.apply(rows["probability"]))

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
+from packsight.decision.late_fusion import LateFusion
 from packsight.domain import LABELS, Fusion, Perspective
 from packsight.evaluation.calibration import crossfit
-from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.metrics import THRESHOLD, located
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from packsight.decision.late_fusion import LateFusion
 from packsight.domain import Fusion, Split
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import LateFusion
 from packsight.evaluation.metrics import classification_metrics
 from packsight.evaluation.results import read_predictions
 from packsight.evaluation.scoring import metrics_table

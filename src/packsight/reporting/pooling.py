@@ -40,6 +40,7 @@ class Configuration:
     settings: dict[str, Any]  # KEYS; test is "folds" or "split", fusion "" for one model
     predictions: pd.DataFrame  # predictions.csv, and fold: 0 for the fixed split
     seconds: float  # of training, all folds together
+    folders: tuple[str, ...] = ()  # of its runs; none of fused ones
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Pooled:
 
 def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:
     """Pool the runs of a leaderboard that are done, and fuse those of the two cameras."""
-    singles = _configurations(experiment, frame)
+    singles = configurations(experiment, frame)
     folds = frame.groupby("data")["fold"].agg(lambda column: set(column.dropna())).to_dict()
     rows = _rank(_rows(singles, folds))
     fused = [
@@ -98,7 +99,8 @@ def shown(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(rank=ranks.astype("Int64"))
 
 
-def _configurations(experiment: Path, frame: pd.DataFrame) -> list[Configuration]:
+def configurations(experiment: Path, frame: pd.DataFrame) -> list[Configuration]:
+    """The runs of a leaderboard that are done, with the folds of each configuration together."""
     scored = frame["folder"].map(lambda folder: (experiment / folder / "predictions.csv").is_file())
     done = frame[frame["state"].eq("done") & scored]
     done = done.assign(test=np.where(done["fold"].isna(), "split", "folds"), fusion="")
@@ -110,7 +112,9 @@ def _configurations(experiment: Path, frame: pd.DataFrame) -> list[Configuration
             for folder, fold in zip(runs["folder"], folds, strict=True)
         ]
         settings = dict(zip(KEYS, key, strict=True))
-        found.append(Configuration(settings, pd.concat(tables), runs["seconds"].sum()))
+        found.append(
+            Configuration(settings, pd.concat(tables), runs["seconds"].sum(), tuple(runs["folder"]))
+        )
     return found
 
 

@@ -9,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
+from packsight.decision.rule import FILE as DECISION
 from packsight.errors import UserError
 from packsight.reporting.attribution_comparison import AttributionComparison, write_attributions
 from packsight.reporting.attribution_table import attributions_table
@@ -39,6 +40,7 @@ def pack_models(experiment: Path) -> Path:
     if not runs:
         raise UserError(f"{experiment} holds no trained run; train one with scripts/train.py.")
     members = [run / name for run in runs for name in PACKED if (run / name).is_file()]
+    members += [experiment / DECISION] if (experiment / DECISION).is_file() else []
     archive = experiment / "models.zip"
     pack(archive, experiment, members)
     return archive

@@ -6,9 +6,9 @@ import pytest
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
+from packsight.decision.late_fusion import LateFusion
 from packsight.domain import Fusion
 from packsight.errors import UserError
-from packsight.evaluation.late_fusion import LateFusion
 
 TOP, SIDE = [0.2, 0.6, 0.9], [0.4, 0.0, 0.9]
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.optimize import minimize
-from scipy.special import expit, logit
 
+from packsight.decision.logits import expit, logit
 from packsight.domain import Fusion
 from packsight.errors import UserError
 
@@ -34,9 +33,11 @@ class LateFusion:
         """
         if kind != Fusion.LOGISTIC:
             return cls(kind)
+        from scipy.optimize import minimize  # to fit; a line that only fuses has no SciPy
+
         both = np.column_stack([top, side]).astype(float)
         seen = ~np.isnan(both).any(axis=1)
-        evidence, label = _logits(both[seen]), np.asarray(damaged, dtype=bool)[seen]
+        evidence, label = logit(both[seen], CLIP), np.asarray(damaged, dtype=bool)[seen]
         if len(np.unique(label)) < 2:
             raise UserError(
                 f"fusion=logistic cannot be fitted on {len(label)} validation packages that both "
@@ -68,10 +69,6 @@ class LateFusion:
             fused = both.max(axis=1)
         else:
             assert self.weights is not None, "LOGISTIC is made by fit"
-            fused = expit(_logits(both) @ self.weights[:2] + self.weights[2])
+            fused = expit(logit(both, CLIP) @ self.weights[:2] + self.weights[2])
         alone = np.fmax(*both.T)  # the one that is not nan
         return np.where(np.isnan(both).any(axis=1), alone, fused)
-
-
-def _logits(probability: np.ndarray) -> np.ndarray:
-    return logit(probability.clip(CLIP, 1 - CLIP))
