@@ -58,7 +58,7 @@ def test_a_run_leaves_all_that_the_contract_names(runs):
 def test_predictions_are_of_held_out_packages_in_the_contracts_columns(runs):
     table = pd.read_csv(runs["side"] / "predictions.csv", dtype={"serial": str})
     assert list(table.columns) == [
-        "serial", "perspective", "label", "probability", "predicted", "split", "path",
+        "serial", "perspective", "label", "probability", "predicted", "split", "path", "crop",
     ]  # fmt: skip
     assert set(table["split"]) == {"val", "test"}
     assert set(table["perspective"]) == {"side"}
