@@ -16,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
 from packsight.configuration.choices import PARTS
+from packsight.errors import UserError
 from packsight.jobs import MISTAKES, Multirun, Task, sentence, system_mistake
-from packsight.runs.journal import Ending, Journal
+from packsight.runs.journal import Ending, Journal, Outcome
 from packsight.system.console import errors
 from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
@@ -96,11 +97,27 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
         task.mistakes.append(system_mistake(error))
     except KeyboardInterrupt:
         interrupted = True
+    if not task.mistakes:
+        try:
+            outcomes = _finish_sweep(stage, task)
+        except UserError as mistake:
+            task.mistakes.append(mistake)
+        except OSError as error:
+            task.mistakes.append(system_mistake(error))
     if task.mistakes:
         told = sentence(task.mistakes[0])
         told = as_commands(told) if command else told
         errors.print(f"[bold red]error:[/] {escape(told)}")
+        Journal(Multirun.outputs, task.sweep).close()
         sys.exit(2)
+    if interrupted:
+        errors.print("[bold red]interrupted:[/] the same command goes on from here.")
+        sys.exit(130)
+    sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
+
+
+def _finish_sweep(stage: str, task: Task) -> list[Outcome]:
+    """Tell what became of a sweep's jobs, if it was a sweep."""
     journal = Journal(Multirun.outputs, task.sweep)
     outcomes = journal.read()
     if outcomes:
@@ -108,10 +125,7 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
 
         finish(stage, outcomes)
         journal.close()
-    if interrupted:
-        errors.print("[bold red]interrupted:[/] the same command goes on from here.")
-        sys.exit(130)
-    sys.exit(int(any(outcome.ending == Ending.FAILED for outcome in outcomes)))
+    return outcomes
 
 
 def help_text(stage: str, overrides: list[str]) -> str:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
 
 from packsight.configuration.nearest import without_hint
-from packsight.errors import UserError
+from packsight.errors import FullDiskError, UserError
 from packsight.runs.journal import Ending, Journal, Outcome, traced
 from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
@@ -128,6 +128,8 @@ class Task:
             outcome = replace(started, ending=Ending.BUSY)
         except Exception as error:
             reason = as_mistake(error) or error if isinstance(error, OSError) else error
+            if isinstance(reason, FullDiskError):  # the other jobs could not write either
+                raise reason from error
             told = sentence(reason)
             if not isinstance(reason, MISTAKES):
                 told = f"{type(error).__name__}: {told}"
