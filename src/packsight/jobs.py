@@ -84,6 +84,8 @@ class Task:
             except OSError as error:
                 self.mistakes.append(system_mistake(error))
             return None
+        if self.mistakes:
+            return None
         os.chdir(self.folder)  # relative paths mean the same on every machine
         if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
             take_gpu(hydra_config.job.num)
@@ -98,7 +100,7 @@ class Task:
         return objective
 
     def finish_put_off(self) -> None:
-        for cfg, started in self.put_off:
+        for cfg, started in self.put_off if not self.mistakes else ():
             console.rule(escape(" ".join(started.overrides)))
             self._run(cfg, started, True)
 
@@ -129,7 +131,10 @@ class Task:
         except Exception as error:
             reason = as_mistake(error) or error if isinstance(error, OSError) else error
             if isinstance(reason, FullDiskError):  # the other jobs could not write either
-                raise reason from error
+                if wait is None:
+                    raise reason from error
+                self.mistakes.append(reason)
+                return started, None
             told = sentence(reason)
             if not isinstance(reason, MISTAKES):
                 told = f"{type(error).__name__}: {told}"
