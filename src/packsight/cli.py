@@ -16,8 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
 from packsight.configuration.choices import PARTS
+from packsight.errors import UserError
 from packsight.jobs import MISTAKES, Multirun, Task, sentence, system_mistake
-from packsight.runs.journal import Ending, Journal
+from packsight.runs.journal import Ending, Journal, Outcome
 from packsight.system.console import errors
 from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
@@ -107,16 +108,17 @@ def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> 
         task.mistakes.append(system_mistake(error))
     except KeyboardInterrupt:
         interrupted = True
+    if not task.mistakes:
+        try:
+            outcomes = _finish_sweep(stage, task)
+        except UserError as mistake:
+            task.mistakes.append(mistake)
+        except OSError as error:
+            task.mistakes.append(system_mistake(error))
     if task.mistakes:
         _tell(task.mistakes[0], command)
+        Journal(Multirun.outputs, task.sweep).close()
         return 2
-    journal = Journal(Multirun.outputs, task.sweep)
-    outcomes = journal.read()
-    if outcomes:
-        from packsight.reporting.sweep_end import finish
-
-        finish(stage, outcomes)
-        journal.close()
     if interrupted:
         errors.print("[bold red]interrupted:[/] the same command goes on from here.")
         return 130
@@ -127,6 +129,18 @@ def _tell(mistake: Exception, command: bool) -> None:
     told = sentence(mistake)
     told = as_commands(told) if command else told
     errors.print(f"[bold red]error:[/] {escape(told)}")
+
+
+def _finish_sweep(stage: str, task: Task) -> list[Outcome]:
+    """Tell what became of a sweep's jobs, if it was a sweep."""
+    journal = Journal(Multirun.outputs, task.sweep)
+    outcomes = journal.read()
+    if outcomes:
+        from packsight.reporting.sweep_end import finish
+
+        finish(stage, outcomes)
+        journal.close()
+    return outcomes
 
 
 def help_text(stage: str, overrides: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this."""
+"""The exceptions that mean: the user can mend this."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,7 @@ class UserError(ValueError):
     Scripts print the message alone and exit with code 2; every other exception is a defect of
     packsight and keeps its traceback.
     """
+
+
+class FullDiskError(UserError):
+    """The disk is full: nothing else can be written either."""

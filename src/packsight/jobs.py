@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.markup import escape
 
 from packsight.configuration.nearest import without_hint
-from packsight.errors import UserError
+from packsight.errors import FullDiskError, UserError
 from packsight.runs.journal import Ending, Journal, Outcome, traced
 from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
@@ -84,6 +84,8 @@ class Task:
             except OSError as error:
                 self.mistakes.append(system_mistake(error))
             return None
+        if self.mistakes:
+            return None
         os.chdir(self.folder)  # relative paths mean the same on every machine
         if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
             take_gpu(hydra_config.job.num)
@@ -98,7 +100,7 @@ class Task:
         return objective
 
     def finish_put_off(self) -> None:
-        for cfg, started in self.put_off:
+        for cfg, started in self.put_off if not self.mistakes else ():
             console.rule(escape(" ".join(started.overrides)))
             self._run(cfg, started, True)
 
@@ -128,6 +130,11 @@ class Task:
             outcome = replace(started, ending=Ending.BUSY)
         except Exception as error:
             reason = as_mistake(error) or error if isinstance(error, OSError) else error
+            if isinstance(reason, FullDiskError):  # the other jobs could not write either
+                if wait is None:
+                    raise reason from error
+                self.mistakes.append(reason)
+                return started, None
             told = sentence(reason)
             if not isinstance(reason, MISTAKES):
                 told = f"{type(error).__name__}: {told}"

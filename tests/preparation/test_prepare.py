@@ -183,22 +183,35 @@ def test_a_target_that_cannot_be_made_is_told(source, target, monkeypatch):
     with pytest.raises(UserError, match="file is a file, not a folder; move that away"):
         prepare(source, file / "photos")
 
-    def full(*_):
-        raise OSError(errno.ENOSPC, "No space left on device")
+    write = Path.write_bytes
 
-    monkeypatch.setattr(shutil, "copyfile", full)
+    def full(file: Path, content: bytes) -> int:
+        if file.is_relative_to(target.parent):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(file, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
     assert_refused(source, target, r"photos cannot be written: the disk is full")
 
 
-def test_a_file_that_goes_away_is_told(source, target, monkeypatch):
-    copy = shutil.copyfile
+@pytest.mark.parametrize(
+    ("happens", "told"),
+    [
+        (Path.unlink, r"\.png went away while it was prepared \(No such file"),
+        (lambda file: file.write_bytes(b"other"), r"\.png changed while it was prepared"),
+    ],
+)
+def test_a_file_that_changes_between_check_and_copy_is_told(
+    source, target, monkeypatch, happens, told
+):
+    table = preparation._table
 
-    def late(origin: Path, place: Path) -> None:
-        origin.unlink()
-        copy(origin, place)
+    def late(images, settings):
+        happens(images[0].file)
+        return table(images, settings)
 
-    monkeypatch.setattr(shutil, "copyfile", late)
-    with pytest.raises(UserError, match=r"\.png went away while it was prepared \(No such file"):
+    monkeypatch.setattr(preparation, "_table", late)
+    with pytest.raises(UserError, match=told):
         prepare(source, target)
     assert not target.exists()
 

@@ -11,6 +11,8 @@ except ImportError:  # PyYAML built without libyaml
     from yaml import SafeLoader  # type: ignore[assignment]
 
 FLOAT = "tag:yaml.org,2002:float"
+DEEPEST = 100
+OPENING = ("[", "{", "-", "?", "  " * DEEPEST)  # what may begin something nested; deep indentation
 LEFT_OUT = (FLOAT, "tag:yaml.org,2002:timestamp")  # a date is text to us
 
 
@@ -33,5 +35,17 @@ _Loader.add_implicit_resolver(
 
 
 def load(text: str) -> Any:
-    """The values in a YAML text. Raises yaml.YAMLError for what is none."""
+    """The values in a YAML text. Raises yaml.YAMLError for what is none, or is nested too deep."""
+    # libyaml builds values by calling itself, and ends the process where that goes too deep.
+    if sum(map(text.count, OPENING)) > DEEPEST:
+        _check_depth(text)
     return yaml.load(text, _Loader)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for event in yaml.parse(text, _Loader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {DEEPEST} deep")

@@ -69,7 +69,8 @@ class ImageCache:
             return window.cut(read_image(path, content), size)
 
         # Building takes all cores, so that caches are built one at a time.
-        with replacing(self.file) as temporary, ThreadPoolExecutor() as pool:
+        needed = len(parts) * size[0] * size[1] * 3
+        with replacing(self.file, needed) as temporary, ThreadPoolExecutor() as pool:
             images = np.lib.format.open_memmap(
                 temporary, mode="w+", dtype=np.uint8, shape=(len(parts), *size, 3)
             )

@@ -1,5 +1,6 @@
 """From raw images to prepared data: scan, split, write."""
 
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -197,16 +198,19 @@ def _write_images(images: list[UsableImage], folder: Path) -> None:
         for origin, place in zip((image.file, image.mask), _places(image), strict=True):
             if origin is None:
                 continue
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
             try:
-                shutil.copyfile(origin, folder / place)
+                content = origin.read_bytes()
             except OSError as error:
-                if error.filename != str(origin):
-                    raise
                 raise UserError(
                     f"{origin} went away while it was prepared ({error.strerror}); give the same "
                     "command again."
                 ) from error
+            if origin == image.file and hashlib.sha256(content).hexdigest() != image.sha256:
+                raise UserError(
+                    f"{origin} changed while it was prepared; give the same command again."
+                )
+            making_folder((folder / place).parent)
+            (folder / place).write_bytes(content)
 
 
 def _write_rejected(found: Scan, folder: Path) -> None:

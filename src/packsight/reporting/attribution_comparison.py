@@ -123,9 +123,8 @@ def _explained(folder: Path) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
         return None, None
     with reading(file, kind, AGAIN):
         table = table.astype(dict.fromkeys(MEASURED, float))
-        if not (table[list(MEASURED)].isna() | table[list(MEASURED)].abs().lt(LARGEST)).all(
-            axis=None
-        ):
+        measures = table[list(MEASURED)]
+        if not (measures.isna() | measures.abs().lt(LARGEST)).all(axis=None):
             raise ValueError("a measure is larger than any can be")
         if table[list(IDENTITY)].isna().any(axis=None):
             raise ValueError("a row lacks its package, label, outcome or method")

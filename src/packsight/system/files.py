@@ -13,7 +13,7 @@ from typing import Any
 
 from safetensors import SafetensorError
 
-from packsight.errors import UserError
+from packsight.errors import FullDiskError, UserError
 
 RESTORE = "restore it from a copy, or remove it and make it again"
 # What readers say of texts and numbers, of types, and of what is nested a thousand times.
@@ -23,16 +23,17 @@ NOTHING_LEFT = 1 << 20  # bytes free on a disk that is full: libraries do not al
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path, needed: int = 0) -> Iterator[Path]:
     """Yield a temporary path in the same folder; rename it to `path` only if the block succeeds.
 
     The suffix is kept, because image and zip writers choose their format by it. Raises UserError
-    where the system refuses; then nothing is left, and what was there before still is.
+    where the system refuses, which tells how many bytes are `needed` on a full disk; then nothing
+    is left, and what was there before still is.
     """
     making_folder(path.parent)
     temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        with writing(path):
+        with writing(path, needed):
             yield temporary
             temporary.replace(path)
     finally:
@@ -41,7 +42,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, needed: int = 0) -> Iterator[None]:
     """Turn what the operating system refuses while `path` is written into a UserError.
 
     Errors that name a file elsewhere, such as one that is read, are left as they are.
@@ -53,11 +54,11 @@ def writing(path: Path) -> Iterator[None]:
     except OSError as error:
         if not _concerns(error, path) or error.errno not in {*FULL, *_REASONS}:
             raise
-        raise refused(path, error) from error
+        raise refused(path, error, needed) from error
     except Exception as error:  # by writers that do not pass on the system's own error
         if _free(path) > NOTHING_LEFT:
             raise
-        raise refused(path, OSError(errno.ENOSPC, "")) from error
+        raise refused(path, OSError(errno.ENOSPC, ""), needed) from error
 
 
 def making_folder(path: Path) -> Path:
@@ -149,16 +150,20 @@ def reading(path: Path, kind: str, remedy: str = RESTORE) -> Iterator[None]:
         raise UserError(f"{path} is damaged, or not {kind} ({told}); {remedy}.") from error
 
 
-def refused(path: Path, error: OSError) -> UserError:
-    """What was to be written, why the system did not let it be, and what to do."""
+def refused(path: Path, error: OSError, needed: int = 0) -> UserError:
+    """What was to be written, why the system did not let it be, and what to do.
+
+    `needed` is its size in bytes, where that is known.
+    """
     if error.errno in FULL:
         room = f"the disk is full ({_free(path) / 1e6:,.0f} MB free)"
         if error.errno == errno.EDQUOT:
             room = "your share of the disk is used up"
         elsewhere = " or set TMPDIR to a folder with more room" if _is_temporary(path) else ""
-        return UserError(
-            f"{path} cannot be written: {room}; make room{elsewhere}, and give the same command "
-            "again."
+        need = f" and it needs {needed / 1e6:,.0f} MB" if needed else ""
+        return FullDiskError(
+            f"{path} cannot be written: {room}{need}; make room{elsewhere}, and give the same "
+            "command again."
         )
     why, remedy = _REASONS.get(
         error.errno or 0, (error.strerror or str(error), "choose another place")
