@@ -15,7 +15,6 @@ from packsight.pipeline.parts import part
 from packsight.system.console import console
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
 
     from packsight.data.datamodule import PackageDataModule
@@ -103,7 +102,8 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
 
     The data are prepared now if that was not done yet.
     """
-    from packsight.preparation.prepared import load_data
+    from packsight.preparation.coverage import tell_gaps
+    from packsight.preparation.prepared import load_data, stored_split_settings
     from packsight.system.files import sha256
 
     request = part(cfg, "request")()
@@ -114,18 +114,10 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
-    tell_gaps(cfg, root, manifest)
+    tell_gaps(
+        manifest, stored_split_settings(root), cfg.perspective.cameras, cfg.data.fold, cfg.monitor
+    )
     return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
-
-
-def tell_gaps(cfg: DictConfig, root: Path, manifest: "pd.DataFrame") -> None:
-    """Tell what the chosen splits lack. Raises UserError where the training could not end."""
-    from packsight.preparation.coverage import check_splits
-    from packsight.preparation.prepared import stored_split_settings
-
-    cameras, settings = list(cfg.perspective.cameras), stored_split_settings(root)
-    for gap in check_splits(manifest, settings, cameras, cfg.data.fold, cfg.monitor):
-        console.print(f"[yellow]{gap}: what needs both labels stays empty there", soft_wrap=True)
 
 
 def settle(cfg: DictConfig, plan: Plan, images: int) -> "Precision":
