@@ -24,6 +24,7 @@ from packsight.system.garbage import collect_rarely
 from packsight.system.malloc import keep_freed_memory
 from packsight.system.processes import in_one_process
 from packsight.system.resources import CONFIGS
+from packsight.system.workers import stopping_workers
 
 HELP = ("--help", "-h")
 HIDDEN = ("hydra", PARTS)  # from who asks for help: nothing in them is to be chosen
@@ -100,8 +101,9 @@ def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> 
     task = Task(main, stage)
     interrupted = False
     try:
-        hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
-        task.finish_put_off()
+        with stopping_workers():
+            hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
+            task.finish_put_off()
     except MISTAKES as mistake:  # in the configuration itself
         task.mistakes.append(mistake)
     except OSError as error:  # what Hydra itself could not write

@@ -24,6 +24,7 @@ from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
 from packsight.system.files import as_mistake
 from packsight.system.lock import BusyError, locked
+from packsight.system.workers import in_worker
 
 # What a user can mend.
 MISTAKES = (UserError, HydraException, OmegaConfBaseException)
@@ -71,6 +72,7 @@ class Task:
         self.stage = stage
         self.folder = Path.cwd()
         self.sweep = uuid.uuid4().hex
+        self.process = os.getpid()
         self.mistakes: list[Exception] = []
         self.put_off: list[tuple[DictConfig, Outcome]] = []
 
@@ -89,6 +91,12 @@ class Task:
         os.chdir(self.folder)  # relative paths mean the same on every machine
         if hydra_config.launcher._target_.endswith(".JoblibLauncher"):
             take_gpu(hydra_config.job.num)
+            if os.getpid() != self.process:
+                return in_worker(lambda: self._job(cfg, hydra_config))
+        return self._job(cfg, hydra_config)
+
+    def _job(self, cfg: DictConfig, hydra_config: Any) -> float | None:
+        """One of a sweep's jobs; what a search wants to know of it."""
         # A + is a matter between packsight and Hydra.
         overrides = [override.lstrip("+") for override in hydra_config.overrides.task]
         console.rule(escape(" ".join(overrides)))

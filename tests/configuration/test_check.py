@@ -44,6 +44,7 @@ REFUSED = [
     ("train", "trainer.accelerator=tpu", "one of auto, cpu, cuda, gpu."),
     ("train", "trainer.limit_val_batches=0", "a whole number of at least 1 or a number above 0"),
     ("train", "trainer.fast_dev_run=true", "use false."),
+    ("train", "trainer.max_steps=2", "use -1."),
     ("train", "scheduler.warmup_share=2", "a number from 0 to 1."),
     ("train", "callbacks.early_stopping={_target_: x, patience: 0}", "at least 1."),
     ("train", "callbacks.best.monitor=val/acc", "one of val/loss, val/accuracy, "),
@@ -167,6 +168,22 @@ def test_an_empty_value_is_no_value(typed, stage, key, allowed):
         (
             ["callbacks.best=null"],
             "callbacks.best is what writes the model that all other stages use; keep it.",
+        ),
+        (
+            ["+callbacks.best.save_top_k=3"],
+            "callbacks.best.save_top_k=3 would not leave one checkpoints/best.ckpt, the model that "
+            "all other stages use; keep 1.",
+        ),
+        (
+            ["callbacks.best.filename=mine"],
+            "callbacks.best.filename=mine would not leave one checkpoints/best.ckpt, the model "
+            "that all other stages use; keep best.",
+        ),
+        (
+            ["trainer.max_epochs=5", "+trainer.check_val_every_n_epoch=6"],
+            "trainer.max_epochs=5 ends before a model is validated and kept (every 6 epochs by "
+            "trainer.check_val_every_n_epoch, every 1 by callbacks.best.every_n_epochs); train "
+            "longer, or validate more often.",
         ),
         (["~optimizer"], "optimizer is missing; choose optimizer=adamw|sgd."),
         (

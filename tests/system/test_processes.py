@@ -1,9 +1,6 @@
 """However several processes are asked for, they are counted, or refused with a way out."""
 
 import os
-import subprocess
-import sys
-import time
 
 import pytest
 
@@ -173,43 +170,3 @@ def test_a_training_starts_its_own_processes(environment):
         assert not [key for key in TORCHRUN if key in os.environ]
         os.environ["MASTER_PORT"] = "1"
     assert {key: os.environ[key] for key in TORCHRUN} == TORCHRUN
-
-
-PARENT = """
-import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c", sys.argv[1]], stdout=subprocess.PIPE, text=True)
-print(child.stdout.readline(), end="", flush=True)
-input()
-"""
-CHILD = """
-import os, signal, sys, time
-from packsight.system import processes
-processes.GRACE_S = 0.1
-processes.end_with_parent()
-if STUBBORN:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-print(os.getpid(), flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("stubborn", [False, True])
-def test_a_process_ends_with_the_one_that_started_it(stubborn):
-    code = CHILD.replace("STUBBORN", str(stubborn))
-    parent = subprocess.Popen(
-        [sys.executable, "-c", PARENT, code],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    child = int(parent.stdout.readline())
-    parent.kill()
-    parent.communicate()
-    for _ in range(100):
-        try:
-            os.kill(child, 0)
-        except ProcessLookupError:
-            return
-        with open(f"/proc/{child}/stat") as file:  # noqa: PTH123
-            if ") Z " in file.read():
-                return
-        time.sleep(0.1)
-    pytest.fail("it lives")

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from packsight.configuration.stored import resolved
 from packsight.data.datamodule import PackageDataModule
 from packsight.models.network import Network
-from packsight.pipeline.train import assemble, fit_network, plan_run, resolved
+from packsight.pipeline.plan import plan_run
+from packsight.pipeline.train import assemble, fit_network
 from packsight.preparation.prepare import prepare
 from packsight.preparation.splits import SplitSettings
 from packsight.runs.state import Attempt

@@ -90,7 +90,7 @@ class Trainer(TypedDict, total=False):
     devices: Count | Literal["auto"] | list[Natural]
     num_nodes: Count
     max_epochs: Required[Count]
-    max_steps: Count | Literal[-1]
+    max_steps: Literal[-1]  # a run is counted in epochs: an unfinished one is not validated
     accumulate_grad_batches: Count
     gradient_clip_val: NotNegative | None
     gradient_clip_algorithm: Literal["norm", "value"] | None
@@ -132,6 +132,12 @@ def _has_best(callbacks: dict[str, Any]) -> dict[str, Any]:
         raise sentence(
             "callbacks.best is what writes the model that all other stages use; keep it."
         )
+    for key, value in (("save_top_k", 1), ("filename", "best")):
+        if (given := callbacks["best"].get(key, value)) != value:
+            raise sentence(
+                f"callbacks.best.{key}={given} would not leave one checkpoints/best.ckpt, the "
+                f"model that all other stages use; keep {value}."
+            )
     return callbacks
 
 

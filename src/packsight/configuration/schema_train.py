@@ -1,5 +1,6 @@
 """A training's configuration; its tree is that of configs/train.yaml and its groups."""
 
+from math import lcm
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
@@ -189,5 +190,21 @@ class TrainConfig(Config):
             raise sentence(
                 f"monitor_mode={self.monitor_mode} does not fit monitor={self.monitor}, of which "
                 f"{better} is better; use monitor_mode={mode}."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_validated(self, info: ValidationInfo) -> Self:
+        best: Any = self.callbacks["best"]
+        validated, saved = (
+            self.trainer.get("check_val_every_n_epoch", 1),
+            best.get("every_n_epochs", 1),
+        )
+        epochs = self.trainer["max_epochs"]
+        if info.context != STORED and lcm(validated, max(saved, 1)) > epochs:
+            raise sentence(
+                f"trainer.max_epochs={epochs} ends before a model is validated and kept (every "
+                f"{validated} epochs by trainer.check_val_every_n_epoch, every {saved} by "
+                "callbacks.best.every_n_epochs); train longer, or validate more often."
             )
         return self

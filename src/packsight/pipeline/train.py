@@ -1,9 +1,6 @@
 """One run: a network trained, and scored on validation and test packages."""
 
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,29 +8,17 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig
 
 from packsight.configuration.stored import resolved
-from packsight.errors import UserError
 from packsight.pipeline.parts import part
+from packsight.pipeline.plan import Plan, logger_makers, plan_run
 from packsight.system.console import console
 
 if TYPE_CHECKING:
     import pandas as pd
-    import torch
 
     from packsight.data.datamodule import PackageDataModule
     from packsight.models.network import Network
     from packsight.runs.state import Attempt, Trained
-    from packsight.training.autotune import Candidate
     from packsight.training.precision import Precision
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What is known of a run before there are data."""
-
-    size: tuple[int, int]  # height and width of an image
-    device: "torch.device"
-    candidates: "list[Candidate]"  # precisions and layouts that the settings leave open
-    network: "Callable[[], Network]"  # builds it
 
 
 def train(cfg: DictConfig) -> "Trained":
@@ -65,52 +50,13 @@ def train(cfg: DictConfig) -> "Trained":
     return Trained(folder)
 
 
-def plan_run(cfg: DictConfig) -> Plan:
-    """Tell mistakes before data are made. Raises UserError for what cannot be trained here."""
-    if cfg.data.source is not None and not Path(cfg.data.source).exists():
-        raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
-    from packsight.models.network import check_backbone, input_size
-
-    check_backbone(cfg.model.backbone)
-    size = input_size(cfg.model.backbone, cfg.data.image_size, cfg.crop.image_size)
-    import torch
-
-    from packsight.data.on_device import check_on_device
-    from packsight.models.finetune import check_views
-    from packsight.system.processes import check_processes
-    from packsight.training.autotune import candidates
-    from packsight.training.compilation import check_compile
-    from packsight.training.loggers import check_loggers
-    from packsight.training.precision import choose_device
-
-    device = choose_device(cfg.trainer.accelerator)
-    among = candidates(cfg.precision.name, cfg.model.memory_format, device)
-    check_views(cfg.finetune.views, cfg.finetune.backbone_lr_scale)
-    check_on_device(
-        cfg.data.on_device, cfg.data.num_workers, cfg.finetune.views, cfg.transforms.pipeline
-    )
-    check_compile(cfg.model.compile, cfg.finetune.views)
-    check_loggers(logger_makers(cfg))
-    check_processes(
-        cfg.trainer.get("devices", "auto"),
-        cfg.trainer.get("strategy"),
-        cfg.trainer.get("num_nodes", 1),
-        cfg.data.batch_size,
-        torch.cuda.device_count() if device.type == "cuda" else None,
-    )
-    if cfg.model.weights == "none" and cfg.finetune.frozen_share:
-        raise UserError(
-            "model.weights=none has nothing to keep; train all layers: finetune=scratch."
-        )
-    return Plan(size, device, among, partial(part(cfg, "network"), size=size))
-
-
 def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
     """The folder of the prepared data, and how many images the chosen cameras have in it.
 
     The data are prepared now if that was not done yet.
     """
-    from packsight.preparation.prepared import load_data
+    from packsight.preparation.coverage import tell_gaps
+    from packsight.preparation.prepared import load_data, stored_split_settings
     from packsight.system.files import sha256
 
     request = part(cfg, "request")()
@@ -121,18 +67,10 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
-    tell_gaps(cfg, root, manifest)
+    tell_gaps(
+        manifest, stored_split_settings(root), cfg.perspective.cameras, cfg.data.fold, cfg.monitor
+    )
     return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
-
-
-def tell_gaps(cfg: DictConfig, root: Path, manifest: "pd.DataFrame") -> None:
-    """Tell what the chosen splits lack. Raises UserError where the training could not end."""
-    from packsight.preparation.coverage import check_splits
-    from packsight.preparation.prepared import stored_split_settings
-
-    cameras, settings = list(cfg.perspective.cameras), stored_split_settings(root)
-    for gap in check_splits(manifest, settings, cameras, cfg.data.fold, cfg.monitor):
-        console.print(f"[yellow]{gap}: what needs both labels stays empty there", soft_wrap=True)
 
 
 def settle(cfg: DictConfig, plan: Plan, images: int) -> "Precision":
@@ -194,15 +132,6 @@ def assemble(
     if not cfg.finetune.views:
         suit_cpu(network, precision, plan.device)
     return network, part(cfg, "datamodule")(source=root, image_size=plan.size)
-
-
-def logger_makers(cfg: DictConfig) -> dict[str, Any]:
-    """What makes each logger, by its name; one that is null is left out."""
-    return {
-        str(name): instantiate(logger, _partial_=True, _convert_="all")
-        for name, logger in cfg.logger.items()
-        if logger
-    }
 
 
 def fit_network(

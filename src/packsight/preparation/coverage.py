@@ -9,6 +9,7 @@ import pandas as pd
 from packsight.domain import LABELS, Perspective, Split
 from packsight.errors import UserError
 from packsight.preparation.splits import SplitSettings, fold_splits
+from packsight.system.console import console
 
 NEEDS_BOTH = ("val/auroc", "val/average_precision")  # undefined where a label is missing
 
@@ -66,6 +67,19 @@ def check_splits(
     part = "" if fold is None else f"with data.fold={fold} "
     remedy = f"use {' or '.join(ways)}" if ways else "prepare more packages, or fewer data.folds"
     raise UserError(f"{part}there is {fatal[0]}, so this training could not end well; {remedy}.")
+
+
+def tell_gaps(
+    manifest: pd.DataFrame,
+    settings: SplitSettings,
+    cameras: Sequence[str],
+    fold: int | None,
+    monitor: str,
+) -> None:
+    """Print what `check_splits` finds, whose mistakes it raises."""
+    for gap in check_splits(manifest, settings, [*cameras], fold, monitor):
+        told = f"[yellow]{gap}: what needs both labels stays empty there"
+        console.print(told, soft_wrap=True, highlight=False)
 
 
 def described(manifest: pd.DataFrame, settings: SplitSettings) -> list[str]:

@@ -156,12 +156,20 @@ def _prepared_folder(folder: Path, config: dict[str, Any]) -> Path | None:
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM ends the block as SIGINT does: with a KeyboardInterrupt."""
+    """SIGTERM ends the block as SIGINT does: with a KeyboardInterrupt, and with one alone."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    told = False
+
+    def once(number: int, frame: Any) -> None:
+        nonlocal told
+        if not told:  # a second one would come while it is written that the run was interrupted
+            told = True
+            raise KeyboardInterrupt
+
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, once)
     try:
         yield
     finally:

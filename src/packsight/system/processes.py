@@ -1,8 +1,6 @@
 """How many processes a command is: started by packsight itself, or by a launcher before it."""
 
 import os
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,10 +8,10 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from packsight.errors import UserError
+from packsight.system.workers import end_with_parent
 
 POLL_S = 0.2
 REACHED_S = 60  # how long torchrun's store is tried
-GRACE_S = 5.0  # what an interrupted run has to write how far it came
 # What tells a process that it is one of several: how many, which one, how many on this machine.
 LAUNCHERS = {
     "torchrun": ("WORLD_SIZE", "RANK", "LOCAL_WORLD_SIZE"),
@@ -186,20 +184,6 @@ def in_one_process(stage: str, work: Callable[[], int]) -> int:
         return code
     finally:
         store.set(ended, str(code))
-
-
-def end_with_parent() -> None:
-    """Have this process interrupted when the one that started it dies, however that happens."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(POLL_S)
-        os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(GRACE_S)
-        os._exit(1)
-
-    threading.Thread(target=watch, name="end with parent", daemon=True).start()
 
 
 @contextmanager
