@@ -13,7 +13,8 @@ from omegaconf import OmegaConf
 import packsight
 
 ROOT = Path(__file__).resolve().parents[1]
-[EXAMPLE] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+CELLS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+[EXAMPLE] = [cell for cell in CELLS if "import" in cell]
 # The same on a smaller network, for one epoch.
 SMALLER = {
     "(288, 384)": "(32, 48)",
