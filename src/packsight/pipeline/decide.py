@@ -41,7 +41,7 @@ def decide(cfg: DictConfig) -> Path:
     score, damaged = serving.packages["probability"].to_numpy(), serving.damaged.to_numpy()
     others = alternatives(score, damaged, decision.share, decision.costs)
     for sentence in sentences(decision, serving.title, len(found)):
-        console.print(sentence, markup=False, highlight=False)
+        console.print(sentence, markup=False, highlight=False, soft_wrap=True)
     console.print(decision_table(decision, serving.title, others))
     beside = Path(cfg.run) if Path(cfg.run).is_dir() else Path(cfg.run).parent
     file = write_decision(decision, Path(cfg.output) if cfg.output else beside)
