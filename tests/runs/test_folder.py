@@ -63,9 +63,21 @@ def test_the_hash_is_of_what_determines_the_result(plain):
     assert config_hash(plain("seed=1")) != reference
     assert config_hash(plain("precision=bf16")) != reference
     assert config_hash(plain("manifest=other")) != reference
+    assert config_hash(plain("weights_content=other")) != reference
     # A key that is new and off leaves runs from before it what they were.
     assert config_hash(plain("+model.novelty=null")) == reference
     assert config_hash(plain("+model.novelty=0")) != reference
+
+
+def test_a_weights_file_that_was_replaced_makes_another_run(plain, tmp_path):
+    first, second = plain("weights_content=first"), plain("weights_content=second")
+    assert variant(first, plain()) == variant(second, plain())
+    write_values(first, tmp_path)
+    write_json(tmp_path / "status.json", {"state": "done"})
+    assert same_run(tmp_path, first)
+    assert not same_run(tmp_path, second)
+    write_values(plain(), tmp_path)  # from before weights were hashed
+    assert same_run(tmp_path, second)
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ class TrainConfig(Config):
     folder: Given | None
     measured: dict[str, Any] | None
     manifest: Given | None
+    weights_content: Given | None
 
     @model_validator(mode="after")
     def _mode_fits(self, info: ValidationInfo) -> Self:

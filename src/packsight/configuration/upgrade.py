@@ -21,6 +21,7 @@ ADDED: dict[str, Any] = {
     "folder": None,
     "measured": None,
     "manifest": None,
+    "weights_content": None,
 }
 
 

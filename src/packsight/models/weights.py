@@ -54,8 +54,8 @@ def create_network(
         network = build_network(backbone, size, drop_rate)
         if weights == "bundled":
             load_features(network, _bundled(backbone, network), weights, backbone)
-        elif weights != "none":
-            load_features(network, _read(Path(weights)), weights, backbone, aloud=True)
+        elif file := weights_file(weights):
+            load_features(network, _read(file), weights, backbone, aloud=True)
     return PairNetwork(network, size, shared_backbone) if paired else network
 
 
@@ -176,12 +176,23 @@ def _bundled(backbone: str, network: Network) -> dict[str, Tensor]:
     return dict(zip(network.backbone.state_dict(), theirs.values(), strict=True))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    """What a weights file holds, or the best checkpoint of a run."""
+def weights_file(weights: str) -> Path | None:
+    """The file that `weights` names, of a run its best checkpoint; None where it names none.
+
+    Raises UserError if it does not exist.
+    """
+    if weights in ("imagenet", "bundled", "none"):
+        return None
+    path = Path(weights)
     if path.is_dir():
         path = path / "checkpoints" / "best.ckpt"
     if not path.is_file():
         raise UserError(f"model.weights={path} does not exist; use imagenet, {ALTERNATIVES}.")
+    return path
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a weights file holds."""
     if path.suffix == ".safetensors":
         with reading(path, "a safetensors file", OTHER_WEIGHTS):
             state = load_file(path)

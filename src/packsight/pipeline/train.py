@@ -55,6 +55,7 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
 
     The data are prepared now if that was not done yet.
     """
+    from packsight.models.weights import weights_file
     from packsight.preparation.coverage import tell_gaps
     from packsight.preparation.prepared import load_data, stored_split_settings
     from packsight.system.files import sha256
@@ -67,6 +68,8 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
+    weights = weights_file(cfg.model.weights)
+    cfg.weights_content = sha256(weights) if weights else None
     tell_gaps(
         manifest, stored_split_settings(root), cfg.perspective.cameras, cfg.data.fold, cfg.monitor
     )

@@ -1,14 +1,12 @@
 """What the weights that a run starts from have learned from, where another run trained them."""
 
-from pathlib import Path
-
 import pandas as pd
 
 from packsight.data.datamodule import PackageDataModule
 from packsight.data.membership import known_before, members_from
 from packsight.domain import Split
 from packsight.errors import UserError
-from packsight.runs.saved import BEST
+from packsight.models.weights import read_checkpoint, weights_file
 
 
 def learned_from(weights: str, data: PackageDataModule) -> pd.DataFrame:
@@ -17,7 +15,7 @@ def learned_from(weights: str, data: PackageDataModule) -> pd.DataFrame:
     Raises UserError if the run would be judged on packages that its first weights have learned
     from, or if these do not say.
     """
-    known = _known_by(Path(weights))
+    known = _known_by(weights)
     if known is None:
         return data.members
     for split in (Split.VAL, Split.TEST):
@@ -30,13 +28,11 @@ def learned_from(weights: str, data: PackageDataModule) -> pd.DataFrame:
     return pd.concat([data.members, known]).drop_duplicates("sha256", ignore_index=True)
 
 
-def _known_by(weights: Path) -> pd.DataFrame | None:
+def _known_by(weights: str) -> pd.DataFrame | None:
     """The images that a packsight run or checkpoint knows; None for other weights."""
-    file = weights / BEST if weights.is_dir() else weights
-    if not file.is_file() or file.suffix == ".safetensors":
+    file = weights_file(weights)
+    if file is None or file.suffix == ".safetensors":
         return None
-    from packsight.models.weights import read_checkpoint
-
     content = read_checkpoint(file)
     if "config" not in content:
         return None

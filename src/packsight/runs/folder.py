@@ -15,8 +15,8 @@ from packsight.system.console import console
 from packsight.system.files import read_json, reading
 
 # What has a place of its own in the folder's name, or cannot change the result.
-NAMED = ("name", "data.name", "data.fold", "manifest", "model.backbone", "perspective",
-         "precision", "seed")  # fmt: skip
+NAMED = ("name", "data.name", "data.fold", "manifest", "weights_content", "model.backbone",
+         "perspective", "precision", "seed")  # fmt: skip
 INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "data.source",
          "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
 STORED = "."  # the folder of a configuration that is portable already
@@ -125,9 +125,16 @@ def same_run(folder: Path, config: dict[str, Any]) -> bool:
     if not (folder / FILE).is_file():
         return False
     try:
-        return config_hash(read_values(folder)) == config_hash(config)
+        return config_hash(_known_of(read_values(folder), config)) == config_hash(config)
     except UserError:  # its configuration is lost or damaged
         return False
+
+
+def _known_of(stored: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    """A stored configuration; one from before weights were hashed is taken to be of the same."""
+    if stored["weights_content"] is None:
+        return stored | {"weights_content": config["weights_content"]}
+    return stored
 
 
 def _left_by(folder: Path) -> str | None:
@@ -147,7 +154,7 @@ def _differences(folder: Path, config: dict[str, Any]) -> dict[str, tuple[Any, A
     if not (folder / FILE).is_file():
         return {}
     try:
-        stored = read_values(folder)
+        stored = _known_of(read_values(folder), config)
     except UserError as damaged:
         said = str(damaged).removesuffix(".")
         raise UserError(f"{said}, with run.on_conflict=overwrite.") from damaged
