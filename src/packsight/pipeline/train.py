@@ -62,9 +62,7 @@ def plan_run(cfg: DictConfig) -> Plan:
     if cfg.data.source is not None and not Path(cfg.data.source).exists():
         raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
     from packsight.models.network import check_backbone, input_size
-    from packsight.system.files import writable
 
-    writable(Path(cfg.outputs))
     check_backbone(cfg.model.backbone)
     size = input_size(cfg.model.backbone, cfg.data.image_size, cfg.crop.image_size)
     from packsight.data.on_device import check_on_device
@@ -191,14 +189,11 @@ def fit_network(
     """Train; returns the experiment loggers."""
     import lightning as L
 
-    from packsight.system.room import expect_room
-    from packsight.training.checkpointing import CHECKPOINTS, state_bytes
     from packsight.training.fit import fit
     from packsight.training.loggers import run_loggers
     from packsight.training.optim import fused
     from packsight.training.probe import keep_features
 
-    expect_room(folder, CHECKPOINTS * state_bytes(network), "the run")
     classifier = part(cfg, "classifier")(
         network=network,
         optimizer=fused(instantiate(cfg.optimizer), precision),

@@ -8,17 +8,8 @@ import torch
 from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
-from torch import nn
 
 from packsight.system.files import replacing
-
-# best.ckpt, last.ckpt with what an optimiser like Adam keeps, and last.ckpt being replaced.
-CHECKPOINTS = 1 + 3 + 3
-
-
-def state_bytes(network: nn.Module) -> int:
-    """The size of a network's weights."""
-    return sum(value.nbytes for value in network.state_dict().values())
 
 
 class WholeCheckpoints(TorchCheckpointIO):
