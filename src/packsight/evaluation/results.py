@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from packsight.domain import LABELS, Split
-from packsight.system.files import read_json, reading
+from packsight.errors import UserError
+from packsight.system.files import RESTORE, read_json, reading
 from packsight.system.tables import read_table
 
 Metrics = dict[str, dict[str, dict[str, Any]]]  # split, part (all, or a camera), metric
@@ -66,6 +67,20 @@ def read_predictions(folder: Path) -> pd.DataFrame:
         if table.duplicated(["serial", "perspective", "split"]).any():
             raise ValueError("a package is in it twice")
     return table
+
+
+def check_whole(folder: Path, metrics: Metrics, predictions: pd.DataFrame) -> None:
+    """Raise UserError where a run's predictions are not all those that its metrics are of."""
+    found = predictions["split"].value_counts()
+    for split in (Split.VAL, Split.TEST):
+        images = metrics.get(split, {}).get("all", {}).get("images")
+        if images is not None and images != found.get(split, 0):
+            raise UserError(
+                f"{folder / 'predictions.csv'} is damaged: it has {found.get(split, 0)} rows of "
+                f"its {split} split, and metrics.json is of {images}; {RESTORE}."
+            )
+        if not found.get(split, 0):
+            raise UserError(f"{folder / 'predictions.csv'} has no row of its {split} split.")
 
 
 def read_history(file: Path) -> pd.DataFrame:

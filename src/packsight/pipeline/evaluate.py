@@ -21,13 +21,14 @@ def evaluate(cfg: DictConfig) -> list[Path]:
     """Score a split with each run, and give verdicts where both cameras have one."""
     from packsight.domain import Fusion, Split
     from packsight.runs.saved import find_runs, results_folder
+    from packsight.system.files import writable
 
     split, folders = Split(cfg.split), {}
     with find_runs(cfg.run, cfg.member, int(cfg.max_unpacked_gb * 10**9)) as runs:
         for run in runs:
             data = data_of(run, cfg)
             place = results_folder(run, "evaluations", cfg.run, cfg.output, cfg.outputs)
-            folder = place / f"{data.root.name}_{split}"
+            folder = writable(place / f"{data.root.name}_{split}")
             evaluate_run(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]", soft_wrap=True)
             folders[run.name] = folder

@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from packsight.system.console import console
+from packsight.system.files import writable
 
 
 def report(cfg: DictConfig) -> Path:
@@ -13,6 +14,7 @@ def report(cfg: DictConfig) -> Path:
 
     experiment = Path(cfg.outputs, cfg.name)
     run_folders(experiment)  # that there is one, before anything heavy is imported
+    writable(experiment)
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 

@@ -30,6 +30,7 @@ from packsight.system.files import (
     write_json,
     writing,
 )
+from packsight.system.room import expect_room
 
 
 def prepare(
@@ -64,6 +65,9 @@ def prepare(
             remember(target, listing, fingerprint)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
             return target
+        # Its images, copied and packed.
+        size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
+        expect_room(target, 2 * size, "prepared data")
         with _replacing_folder(target) as folder, temporary_folder() as work:
             found = scan(root, work, source, target)
             table = _table(found.images, settings)

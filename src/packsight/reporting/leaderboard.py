@@ -12,7 +12,12 @@ from packsight.configuration.schema import TrainConfig
 from packsight.configuration.stored import read_config
 from packsight.domain import Perspective
 from packsight.errors import UserError
-from packsight.evaluation.results import read_history, read_metrics, read_predictions
+from packsight.evaluation.results import (
+    check_whole,
+    read_history,
+    read_metrics,
+    read_predictions,
+)
 from packsight.runs.status import State, read_status
 from packsight.system.console import errors
 from packsight.system.files import replacing
@@ -194,7 +199,8 @@ def _row(folder: Path, experiment: Path) -> dict[str, Any]:
     # An unfinished run may still hold the results of an earlier one.
     metrics = read_metrics(folder / "metrics.json") if done else {}
     if done and (folder / "predictions.csv").is_file():
-        read_predictions(folder)  # a damaged one is told here, once, and the run left out
+        # A damaged one is told here, once, and the run left out.
+        check_whole(folder, metrics, read_predictions(folder))
     test = metrics.get("test", {})
     monitor, mode = config.monitor, config.monitor_mode
     return {

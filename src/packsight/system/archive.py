@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from packsight.errors import UserError
 from packsight.system.files import making_folder, replacing, temporary_folder, writing
+from packsight.system.room import expect_room
 
 LONGEST = 255  # bytes of a name that file systems allow
 DEEPEST = 100  # folders in folders; far more cannot even be removed again by ordinary means
@@ -68,6 +69,8 @@ def extract(archive: Path, target: Path, max_bytes: int) -> None:
     with _opened(archive) as opened:
         files = _checked_files(archive, opened)
         making_folder(target.parent)
+        claimed = sum(member.file_size for member in files.values())
+        expect_room(target, min(claimed, max_bytes), f"what {archive.name} unpacks to")
         with writing(target):
             temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
             try:

@@ -56,7 +56,7 @@ def writing(path: Path, needed: int = 0) -> Iterator[None]:
             raise
         raise refused(path, error, needed) from error
     except Exception as error:  # by writers that do not pass on the system's own error
-        if _free(path) > NOTHING_LEFT:
+        if free_bytes(path) > NOTHING_LEFT:
             raise
         raise refused(path, OSError(errno.ENOSPC, ""), needed) from error
 
@@ -156,7 +156,7 @@ def refused(path: Path, error: OSError, needed: int = 0) -> UserError:
     `needed` is its size in bytes, where that is known.
     """
     if error.errno in FULL:
-        room = f"the disk is full ({_free(path) / 1e6:,.0f} MB free)"
+        room = f"the disk is full ({free_bytes(path) / 1e6:,.0f} MB free)"
         if error.errno == errno.EDQUOT:
             room = "your share of the disk is used up"
         elsewhere = " or set TMPDIR to a folder with more room" if _is_temporary(path) else ""
@@ -210,7 +210,7 @@ def _concerns(error: OSError, path: Path) -> bool:
     )
 
 
-def _free(path: Path) -> int:
+def free_bytes(path: Path) -> int:
     """Bytes free on the disk on which `path` is or would be."""
     for place in (path, *path.absolute().parents):
         with suppress(OSError):

@@ -13,7 +13,11 @@ from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.system.files import replacing
+from packsight.system.room import expect_room
 
+# What a run writes, in sizes of its weights: best.ckpt, last.ckpt with what an optimiser like Adam
+# keeps, and its next one beside it.
+CHECKPOINTS = 1 + 3 + 3
 # Warnings of Lightning's that tell of no mistake here.
 EXPECTED = (
     ".*LeafSpec",  # how Lightning asks torch for something
@@ -42,6 +46,11 @@ class History(Checkpoint):
     def __init__(self, file: Path) -> None:
         self.file = file
         self.rows: dict[int, dict[str, float]] = {}
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        if trainer.is_global_zero:
+            weights = sum(value.nbytes for value in pl_module.state_dict().values())
+            expect_room(self.file, CHECKPOINTS * weights, "the run")
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
