@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from packsight.errors import UserError
 from packsight.pipeline.parts import part
+from packsight.system.files import writable
 
 if TYPE_CHECKING:
     import torch
@@ -33,6 +34,7 @@ def plan_run(cfg: DictConfig) -> Plan:
     """Tell mistakes before data are made. Raises UserError for what cannot be trained here."""
     if cfg.data.source is not None and not Path(cfg.data.source).exists():
         raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
+    writable(Path(cfg.outputs))
     from packsight.models.network import check_backbone, input_size
 
     check_backbone(cfg.model.backbone)
