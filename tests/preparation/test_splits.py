@@ -1,8 +1,15 @@
+import numpy as np
 import pandas as pd
 import pytest
 
 from packsight.errors import UserError
-from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits, fold_splits
+from packsight.preparation.splits import (
+    SplitSettings,
+    assign_folds,
+    assign_splits,
+    fewer_to_train,
+    fold_splits,
+)
 
 FRACTIONS = {"train": 0.7, "val": 0.15, "test": 0.15}
 
@@ -190,3 +197,24 @@ def test_an_unknown_fold_is_refused():
     settings = SplitSettings(FRACTIONS)
     with pytest.raises(UserError, match=r"data\.fold=5.*0 … 4"):
         fold_splits(manifest(packages(20, 20)), 5, settings)
+
+
+def test_fewer_training_packages_are_part_of_more_and_nothing_else_moves():
+    serials = [f"{number:013d}" for number in range(40)]
+    table = pd.DataFrame(
+        {
+            "serial": np.repeat(serials, 2),
+            "label": np.repeat(["damaged", "intact"] * 20, 2),
+            "split": np.repeat(["train"] * 30 + ["val"] * 5 + ["test"] * 5, 2),
+        }
+    )
+    kept: list[set[str]] = []
+    for share in (0.01, 0.25, 0.5, 1.0):
+        split = fewer_to_train(table, share, seed=3)
+        assert (split[table["split"] != "train"] == table["split"][table["split"] != "train"]).all()
+        assert set(split) <= {"train", "val", "test", ""}
+        kept.append(set(table["serial"][split == "train"]))
+    assert [len(serials) for serials in kept] == [2, 8, 16, 30]
+    assert kept[0] < kept[1] < kept[2] < kept[3]
+    with_both = table.drop_duplicates("serial").set_index("serial")["label"]
+    assert set(with_both[sorted(kept[0])]) == {"damaged", "intact"}

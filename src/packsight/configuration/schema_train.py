@@ -31,6 +31,7 @@ from packsight.configuration.schema_values import (
     Outputs,
     PartialShare,
     Positive,
+    PositiveShare,
     Seed,
     Share,
     Size,
@@ -73,6 +74,7 @@ class DataConfig(Config):
     fractions: Fractions
     folds: Annotated[int, Field(strict=True, ge=2)]
     fold: Natural | None
+    train_share: PositiveShare | None
     image_size: Size | None
     batch_size: BatchSize
     num_workers: Natural

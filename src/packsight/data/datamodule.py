@@ -23,7 +23,7 @@ from packsight.imaging.belt import BeltModel, load_belts
 from packsight.imaging.crop import Crop
 from packsight.preparation.location import locate_with
 from packsight.preparation.prepared import load_data, stored_split_settings
-from packsight.preparation.splits import fold_splits
+from packsight.preparation.splits import fewer_to_train, fold_splits
 
 
 class PackageDataModule(L.LightningDataModule):
@@ -33,6 +33,7 @@ class PackageDataModule(L.LightningDataModule):
         source: prepared data, a folder or a zip.
         paired: an input is both images of a package, side by side.
         fold: the part of a cross-validation that is the test set; None for the fixed split.
+        train_share: of the training packages, that part which is learned from; None: all.
         transform: what a training image goes through, a function of the image and a seed.
         camera_dropout: chance of each image of a pair to be blackened in training.
         batch_size: images of a step, over all processes.
@@ -54,6 +55,7 @@ class PackageDataModule(L.LightningDataModule):
         paired: bool = False,
         crop: Crop | None = None,
         fold: int | None = None,
+        train_share: float | None = None,
         transform: Transform | None = None,
         camera_dropout: float = 0.0,
         batch_size: int = 16,
@@ -81,6 +83,10 @@ class PackageDataModule(L.LightningDataModule):
         if fold is not None:
             settings = stored_split_settings(self.root)
             manifest = manifest.assign(split=fold_splits(manifest, fold, settings))
+        if train_share is not None:
+            seed = stored_split_settings(self.root).split_seed
+            split = fewer_to_train(manifest, train_share, seed)
+            manifest = manifest.assign(split=split)
         if belts is not None and self.crop.name != CropSource.NONE:
             manifest = locate_with(belts, manifest, self.root, self.cameras, cache_folder)
             self.crop = self.crop.for_new_images()

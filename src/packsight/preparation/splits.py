@@ -102,6 +102,20 @@ def fold_splits(manifest: pd.DataFrame, fold: int, settings: SplitSettings) -> p
     return manifest["serial"].map(splits).rename("split")
 
 
+def fewer_to_train(manifest: pd.DataFrame, share: float, seed: int) -> pd.Series:
+    """The split of each row, with this share of each label's training packages; "" for the rest.
+
+    A smaller share is part of a larger one. At least one package of a label stays.
+    """
+    packages = manifest.drop_duplicates("serial").set_index("serial")
+    training = packages["label"][packages["split"].eq(Split.TRAIN)]
+    left_out: list[str] = []
+    for label in LABELS:
+        order = hash_order(training.index[training == label], seed)
+        left_out += order[max(1, round(share * len(order))) :]
+    return manifest["split"].mask(manifest["serial"].isin(left_out), "").rename("split")
+
+
 def _brought_test(packages: pd.DataFrame) -> pd.Series:
     """Whether each package is in the test part that the source brought."""
     if "split" not in packages:

@@ -27,7 +27,7 @@ from packsight.system.tables import read_table
 # Ranks compare runs only where the same packages were scored by the same metric.
 COMPARABLE = ["data", "fold", "perspective", "monitor"]
 # What may tell two runs apart beside backbone and perspective; shown where it differs.
-SETTINGS = ("data", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
+SETTINGS = ("data", "share", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
 # Those whose values need no name beside them.
 PLAIN = ("fusion", "recipe", "precision", "test", "method")
 CAMERAS = {"top": "top camera", "side": "side camera", "both": "both cameras",
@@ -38,8 +38,8 @@ TESTED = (
     "average_precision", "images", "packages",
 )  # fmt: skip
 COLUMNS = [
-    "backbone", "perspective", "precision", "data", "fold", "seed", "variant", "weights", "crop",
-    "recipe", "manifest", "state", "monitor", "monitor_mode", "monitor_value", "sign",
+    "backbone", "perspective", "precision", "data", "share", "fold", "seed", "variant", "weights",
+    "crop", "recipe", "manifest", "state", "monitor", "monitor_mode", "monitor_value", "sign",
     *(f"test_{name}" for name in TESTED), *(f"test_accuracy_{camera}" for camera in Perspective),
     "best_epoch", "seconds", "belt_share", "error", "folder",
 ]  # fmt: skip
@@ -173,6 +173,7 @@ def settings(config: TrainConfig, folder: Path) -> dict[str, Any]:
         "perspective": config.perspective.name,
         "precision": str(config.precision.name),
         "data": config.data.name,
+        "share": config.data.train_share,
         "fold": config.data.fold,
         "seed": config.seed,
         "variant": variant.group(1) if variant else "",

@@ -22,8 +22,8 @@ from packsight.system.files import replacing
 # Rows compare only where the same packages were tested and the same metric chose the model.
 COMPARABLE = ["data", "test", "monitor", "monitor_mode"]
 KEYS = [
-    *COMPARABLE, "perspective", "fusion", "backbone", "precision", "weights", "crop", "recipe",
-    "variant", "seed",
+    *COMPARABLE, "share", "perspective", "fusion", "backbone", "precision", "weights",
+    "crop", "recipe", "variant", "seed",
 ]  # fmt: skip
 FUSED = "top + side"
 CALIBRATED = ("accuracy", "recall_damaged", "recall_intact")
