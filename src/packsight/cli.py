@@ -113,9 +113,10 @@ def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> 
     journal = Journal(Multirun.outputs, task.sweep)
     outcomes = journal.read()
     if outcomes:
+        from packsight.pipeline.decide import decide_by_default
         from packsight.reporting.sweep_end import finish
 
-        finish(stage, outcomes)
+        finish(stage, outcomes, decide_by_default)
         journal.close()
     if interrupted:
         errors.print("[bold red]interrupted:[/] the same command goes on from here.")

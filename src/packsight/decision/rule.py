@@ -74,6 +74,7 @@ class Decision:
     promise: Promise | None = None
     always_inspect: AlwaysInspect = field(default_factory=AlwaysInspect)
     figures: dict[str, Figure] = field(default_factory=dict)  # per 1,000 packages
+    by_default: bool = False  # made at the end of a sweep, which replaces none that was asked for
 
     def __post_init__(self) -> None:
         if not 0 <= self.accept_below <= self.reject_from:
