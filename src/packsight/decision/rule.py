@@ -165,8 +165,9 @@ def write_decision(decision: Decision, folder: Path) -> Path:
     return folder / FILE
 
 
-def read_decision(file: Path) -> Decision:
+def read_decision(file: str | Path) -> Decision:
     """The decision of a decision.json. Raises UserError where it is missing or damaged."""
+    file = Path(file)
     values = read_json(file, ["format"], REMEDY)
     with reading(file, "a decision", REMEDY):
         return Decision.from_dict(values)

@@ -1,5 +1,6 @@
 """What is to be done with each new package, on a line with this share of damaged ones."""
 
+from math import isfinite
 from typing import Literal
 
 import pandas as pd
@@ -25,7 +26,7 @@ def decide_all(
     packages = packages.fillna({"cameras": "", "predicted": ""})
     packages = packages.assign(sure=packages["sure"].eq(True))  # false without a score
     if prior == "estimate":
-        prior = _estimated(packages, decision)
+        prior = _estimated(packages, decision)  # None: nothing to go by
     if prior is not None:
         stay = (
             "" if decision.kind == Kind.COSTS else f"; thresholds of decision={decision.kind} stay"
@@ -39,8 +40,11 @@ def decide_all(
     return decide_packages(packages, decision)
 
 
-def _estimated(packages: pd.DataFrame, decision: Decision) -> float:
-    """The share of damaged ones among packages whose scores can be gone by."""
+def _estimated(packages: pd.DataFrame, decision: Decision) -> float | None:
+    """The share of damaged ones among packages whose scores can be gone by.
+
+    None where their scores tell nothing. Raises UserError for no package at all.
+    """
     reasons = decide_packages(packages, decision)["reason"]
     usual = packages[reasons.isin([Reason.SCORE, Reason.UNSEEN_SCORE])]
     calibrated = decision.calibration.apply(usual["probability"])
@@ -57,4 +61,4 @@ def _estimated(packages: pd.DataFrame, decision: Decision) -> float:
             "apart, to go by that share; give prior=<share> if you know it",
             soft_wrap=True,
         )
-    return found.share
+    return found.share if isfinite(found.standard_error) else None

@@ -1,5 +1,6 @@
 """Which models serve, and where they accept, reject or ask for inspection."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 from rich.markup import escape
 
@@ -77,7 +79,9 @@ def decide_by_default(experiment: Path) -> None:
     except UserError as reason:
         console.print(f"no decision: {escape(str(reason))}", highlight=False, soft_wrap=True)
         return
-    with initialize_config_dir(str(CONFIGS), version_base="1.3"):
+    within = GlobalHydra.instance().is_initialized()  # a job of Hydra, with the same folder
+    opened = nullcontext() if within else initialize_config_dir(str(CONFIGS), version_base="1.3")
+    with opened:
         cfg = compose("decide")
     cfg.run = str(experiment)
     try:

@@ -23,10 +23,12 @@ def find_decision(
     """
     if asked == WITHOUT:
         return None
-    file = Path(asked) if asked else _beside(Path(source), runs)
-    if file is None:
+    found = Path(asked) if asked else _beside(Path(source), runs)
+    if found is None:
         return None
-    decision = read_decision(file / FILE if file.is_dir() else file)
+    decision = read_decision(found / FILE if found.is_dir() else found)
+    inside = not asked and not Path(source).is_dir() and found.parent != Path(source).parent
+    file = f"{FILE} in {source}" if inside else str(found)
     held = {run.name for run in runs}
     lacking = sorted({name for names in decision.runs.values() for name in names} - held)
     if lacking and not asked and not any(fnmatch(name, member) for name in lacking):
@@ -72,5 +74,6 @@ def _fit(decision: Decision, part: str, runs: Sequence[Run]) -> bool:
     """Whether runs can score that part, and all parts come to one score."""
     fused = (decision.fusion is not None) == (len(decision.runs) > 1)
     views = [run.config.perspective for run in runs]
-    able = (view.paired if part == PAIR else part in view.cameras for view in views)
+    able = (view.paired if part == PAIR else part in view.cameras and not view.paired
+            for view in views)  # fmt: skip
     return bool(views) and fused and all(able)
