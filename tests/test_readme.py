@@ -13,9 +13,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 SPEED = (ROOT / "docs" / "speed.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^!?python scripts/(\w+)\.py(.*)$", README + SPEED, re.MULTILINE)
 SMALL = {
-    "prepare": ["data.sample.packages=16"],
+    "prepare": ["data.sample.packages=20"],
     "train": [
-        "data.sample.packages=16",
+        "data.sample.packages=20",
         "model.weights=none",
         "finetune=scratch",
         "data.image_size=32",
@@ -23,6 +23,7 @@ SMALL = {
     ],
     "evaluate": [],
     "explain": ["explainer.steps=8", "explainer.max_steps=8", "measured=4"],
+    "decide": [],
     "predict": ["overwrite=true", "explainer.max_steps=16"],
     "report": [],
     "doctor": [],

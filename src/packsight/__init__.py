@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from packsight.data.datamodule import PackageDataModule
     from packsight.data.transforms import Augmentation
+    from packsight.decision.rule import Decision, read_decision
     from packsight.deployment.damage_region import attribute
     from packsight.deployment.predictor import Predictor
     from packsight.deployment.selection import load_predictor
@@ -26,6 +27,7 @@ _HOMES = {
     "Augmentation": "packsight.data.transforms",
     "Classifier": "packsight.training.classifier",
     "Crop": "packsight.imaging.crop",
+    "Decision": "packsight.decision.rule",
     "IntegratedGradients": "packsight.explanation.integrated_gradients",
     "PackageDataModule": "packsight.data.datamodule",
     "Predictor": "packsight.deployment.predictor",
@@ -35,6 +37,7 @@ _HOMES = {
     "create_network": "packsight.models.weights",
     "load_predictor": "packsight.deployment.selection",
     "prepare": "packsight.preparation.prepare",
+    "read_decision": "packsight.decision.rule",
     "read_rgb": "packsight.imaging.decode",
     "render_sample": "packsight.sample.render",
 }
@@ -42,6 +45,7 @@ __all__ = [
     "Augmentation",
     "Classifier",
     "Crop",
+    "Decision",
     "IntegratedGradients",
     "PackageDataModule",
     "Predictor",
@@ -51,6 +55,7 @@ __all__ = [
     "create_network",
     "load_predictor",
     "prepare",
+    "read_decision",
     "read_rgb",
     "render_sample",
 ]

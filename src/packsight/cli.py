@@ -138,9 +138,10 @@ def _finish_sweep(stage: str, task: Task) -> list[Outcome]:
     journal = Journal(Multirun.outputs, task.sweep)
     outcomes = journal.read()
     if outcomes:
+        from packsight.pipeline.decide import decide_by_default
         from packsight.reporting.sweep_end import finish
 
-        finish(stage, outcomes)
+        finish(stage, outcomes, decide_by_default)
         journal.close()
     return outcomes
 

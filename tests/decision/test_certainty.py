@@ -5,7 +5,7 @@ from scipy.stats import binomtest, norm
 
 from packsight.decision.calibration import Method
 from packsight.decision.calibration_fit import fit_calibration
-from packsight.decision.certainty import figures, resampled
+from packsight.decision.certainty import figures, figures_of, resampled
 from packsight.decision.fitting import fit_decision
 from packsight.decision.outcomes import per_thousand
 from packsight.decision.terms import Costs, Kind, Promise
@@ -115,3 +115,21 @@ def test_resamples_keep_the_number_of_each_label():
 def test_the_same_packages_give_the_same_figures():
     one, two = (figures(validation(0), DAMAGED, by_hand, 0.01, THREE) for _ in range(2))
     assert one == two
+
+
+def test_what_was_done_has_the_exact_intervals_of_its_counts():
+    damaged = np.arange(100) >= 60
+    action = np.where(damaged, "reject", "accept")
+    action[60:63], action[:6] = "accept", "reject"
+    found = figures_of(action, damaged, 0.01, TWO)
+    for name, errors, packages in (
+        ("missed_of_100_damaged", 3, 40), ("rejected_of_100_intact", 6, 60),
+    ):  # fmt: skip
+        exact = binomtest(errors, packages).proportion_ci()
+        assert found[name].value == pytest.approx(100 * errors / packages)
+        assert found[name].low == pytest.approx(100 * exact.low, rel=0.02)
+        assert found[name].high == pytest.approx(100 * exact.high, rel=0.02)
+    assert found["inspections"].high == 0
+    action[50] = "inspect"
+    assert figures_of(action, damaged, 0.01, TWO)["inspections"].high > 0
+    assert figures_of(action[:50], damaged[:50], 0.01) == {}

@@ -67,3 +67,9 @@ def test_packages_without_a_score_are_left_out():
     assert found.packages == 2
     with pytest.raises(UserError, match="no package"):
         estimate_share([np.nan], 0.5)
+
+
+def test_scores_that_tell_nothing_leave_the_share_unknown():
+    found = estimate_share(np.full(30, 0.5), 0.5)
+    assert found.standard_error == np.inf
+    assert found.uncertain

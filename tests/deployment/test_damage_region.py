@@ -63,9 +63,8 @@ def close(text: str, left: int) -> bool:
     return np.allclose(box, (left, 200, left + 150, 300), atol=60)
 
 
-def test_images_called_damaged_get_a_region_and_others_none(table, tmp_path):
-    inputs = [{"top": 0}, {"side": 1}, {"side": 2}]
-    locate(Whole(False), OCCLUSION, tmp_path, table, inputs, np.array([0.9, 0.2, np.nan]))
+def test_images_that_are_called_get_a_region_and_others_none(table, tmp_path):
+    locate([Whole(False)], OCCLUSION, tmp_path, table, [{"top": 0}])
     assert close(table.at[0, "region"], 100)
     assert 0.5 < table.at[0, "region_score"] <= 1
     assert table["region"].tolist()[1:] == ["", ""]
@@ -73,7 +72,7 @@ def test_images_called_damaged_get_a_region_and_others_none(table, tmp_path):
 
 def test_a_pair_has_a_region_in_each_image_that_there_is(table, tmp_path):
     inputs = [{"top": 0, "side": 1}, {"top": 0, "side": 2}]
-    locate(Whole(True), OCCLUSION, tmp_path, table, inputs, np.array([0.9, 0.9]))
+    locate([Whole(True)], OCCLUSION, tmp_path, table, inputs)
     assert close(table.at[0, "region"], 100)
     assert close(table.at[1, "region"], 700)
     assert table.at[2, "region"] == ""

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from packsight.decision.late_fusion import Fusion, LateFusion
-from packsight.deployment.prediction import name_images, verdicts
+from packsight.deployment.new_images import name_images
+from packsight.deployment.prediction import verdicts
 
 A, B = "0000000000017", "0000000000024"
 

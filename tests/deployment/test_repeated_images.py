@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from packsight.deployment.prediction import name_images
+from packsight.deployment.new_images import name_images
 from packsight.deployment.repeated_images import mark_repeated
 from packsight.preparation.layout import Rejected
 

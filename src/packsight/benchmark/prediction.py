@@ -13,7 +13,7 @@ from packsight.benchmark.measure import Spread, in_turns
 from packsight.benchmark.work import Work
 from packsight.data.datamodule import PackageDataModule
 from packsight.deployment.frame_scores import score
-from packsight.deployment.prediction import name_images
+from packsight.deployment.new_images import name_images
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
 from packsight.evaluation.scoring import score_split

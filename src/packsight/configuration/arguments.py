@@ -17,7 +17,9 @@ from packsight.errors import UserError
 # Keys of a stage that share their name with a config group, and where their value stands.
 VALUES = {
     ("evaluate", "data"): "data.path",
+    ("evaluate", "decision"): "decision.path",
     ("explain", "data"): "data.path",
+    ("predict", "decision"): "decision.path",
     ("predict", "perspective"): "perspective.name",
 }
 ENGINES = ("hydra/launcher", "hydra/sweeper")

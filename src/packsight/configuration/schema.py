@@ -1,11 +1,11 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
 import warnings
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from packsight.configuration.schema_decision import DecisionConfig
+from packsight.configuration.schema_decision import DecisionConfig, Portion
 from packsight.configuration.schema_sections import Explainer
 from packsight.configuration.schema_train import DataConfig, Source, TrainConfig
 from packsight.configuration.schema_values import (
@@ -49,9 +49,14 @@ class PreparedConfig(Config):
     path: Annotated[Given, Field(description="prepared data, a folder or data.zip")] | None
 
 
+class ServedConfig(Config):
+    path: Annotated[Given, Field(description="the file decision.json, or none")] | None
+
+
 class EvaluateConfig(Config):
     run: Runs
     member: Member
+    decision: ServedConfig
     data: PreparedConfig
     split: Split
     output: Results | None
@@ -88,9 +93,11 @@ class PredictConfig(Config):
     member: Member
     source: Annotated[Given, Field(description="images: a folder, a zip or one file")]
     output: Results
+    decision: ServedConfig
+    prior: Portion | Literal["estimate"] | None
     perspective: CameraConfig
     batch_size: Count
-    fusion: Fusion
+    fusion: Fusion | None
     device: Device
     locate: Switch
     overwrite: Switch

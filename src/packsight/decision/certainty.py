@@ -7,7 +7,7 @@ import numpy as np
 from scipy.special import betaincinv
 
 from packsight.decision.outcomes import per_thousand, shares
-from packsight.decision.terms import Costs, Figure
+from packsight.decision.terms import Action, Costs, Figure
 
 RESAMPLES = 1000  # of the packages, in each of which the thresholds are fitted anew
 DRAWS = 1000  # of the rates that so many counted packages may come from
@@ -68,6 +68,24 @@ def figures(
         outer = float(min(ends[0].min(), value)), float(max(ends[1].max(), value))
         found[name] = Figure(None) if np.isnan(value) else Figure(float(value), *outer)
     return found
+
+
+def figures_of(
+    action: np.ndarray, damaged: np.ndarray, share: float, costs: Costs | None = None
+) -> dict[str, Figure]:
+    """What was done to packages, [N] of Action, as `figures` of packages `share` of them damaged.
+
+    Nothing is fitted, so that the intervals are those of the counts. Empty where a label is absent.
+    """
+    if damaged.all() or not damaged.any():
+        return {}
+    score = np.select([action == Action.ACCEPT, action == Action.REJECT], [0.0, 1.0], 0.5)
+    ends = (0.25, 0.75) if (score == 0.5).any() else (0.5, 0.5)
+
+    def refit(_: np.ndarray, __: np.ndarray, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return np.full(len(times), ends[0]), np.full(len(times), ends[1])
+
+    return figures(score, damaged, refit, share, costs, resamples=1)
 
 
 def _draws(

@@ -27,7 +27,7 @@ class EstimatedShare:
     """A line's share of damaged packages, estimated from packages without labels."""
 
     share: float
-    standard_error: float  # of the stream alone, the calibration taken as right
+    standard_error: float  # of the stream alone, the calibration taken as right; may be inf
     packages: int
 
     @property
@@ -53,4 +53,6 @@ def estimate_share(probability: ArrayLike, known: float) -> EstimatedShare:
     share = min(max(share, 1e-9), 1 - 1e-9)
     ratio = np.exp(logit(values) - logit(known))  # of the likelihoods, damaged to intact
     score = (ratio - 1) / (share * ratio + 1 - share)  # the log likelihood's slope
-    return EstimatedShare(share, float(1 / np.sqrt((score**2).sum())), len(values))
+    information = float((score**2).sum())  # none where all scores are alike
+    error = 1 / np.sqrt(information) if information > 0 else np.inf
+    return EstimatedShare(share, float(error), len(values))

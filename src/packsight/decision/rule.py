@@ -74,6 +74,7 @@ class Decision:
     promise: Promise | None = None
     always_inspect: AlwaysInspect = field(default_factory=AlwaysInspect)
     figures: dict[str, Figure] = field(default_factory=dict)  # per 1,000 packages
+    by_default: bool = False  # made at the end of a sweep, which replaces none that was asked for
 
     def __post_init__(self) -> None:
         if not 0 <= self.accept_below <= self.reject_from:
@@ -164,8 +165,9 @@ def write_decision(decision: Decision, folder: Path) -> Path:
     return folder / FILE
 
 
-def read_decision(file: Path) -> Decision:
+def read_decision(file: str | Path) -> Decision:
     """The decision of a decision.json. Raises UserError where it is missing or damaged."""
+    file = Path(file)
     values = read_json(file, ["format"], REMEDY)
     with reading(file, "a decision", REMEDY):
         return Decision.from_dict(values)

@@ -10,7 +10,6 @@ import torch
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Baseline, Perspective, format_boxes
 from packsight.errors import UserError
-from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer, Scorer, exact
 from packsight.explanation.baselines import baseline_image, parse_baselines
 from packsight.explanation.integrated_gradients import IntegratedGradients
@@ -45,21 +44,22 @@ def attribute(
 
 
 def locate(
-    predictor: Predictor,
+    models: Sequence[Predictor],
     explainer: Explainer,
     root: Path,
     table: pd.DataFrame,
-    inputs: Sequence[dict[str, int]],
-    scores: np.ndarray,
+    called: Sequence[dict[str, int]],
 ) -> None:
-    """Fill `region` and `region_score` of the rows of inputs {camera: row} called damaged.
+    """Fill `region` and `region_score` of the rows of inputs {camera: row} that are `called`.
+
+    By the mean map of models that see a frame alike.
 
     The region is a box in pixels of the original, `xmin ymin xmax ymax`; its score is the share of
     what speaks for damaged in that image that lies in it, 0..1.
     """
-    called = [rows for rows, score in zip(inputs, scores, strict=True) if score >= THRESHOLD]
-    scorer = Scorer(predictor.network)
-    with exact(scorer.device), counted("locate damage", len(called), "images") as advance:
+    predictor = models[0]
+    scorers = [Scorer(model.network) for model in models]
+    with exact(scorers[0].device), counted("locate damage", len(called), "images") as advance:
         for rows in called:
             frames = {}
             for camera, row in rows.items():
@@ -71,7 +71,8 @@ def locate(
             for camera, frame in frames.items():
                 windows[camera], _ = predictor.window(frame, camera)
                 seen[camera] = windows[camera].cut(frame, predictor.size)
-            values = _map(scorer, explainer, predictor.compose(seen))
+            image = predictor.compose(seen)
+            values = np.mean([_map(scorer, explainer, image) for scorer in scorers], axis=0)
             for camera, window in windows.items():
                 of_camera = _part(values, camera) if predictor.paired else values
                 found = locate_damage(of_camera, window, frames[camera].shape[:2])

@@ -1,13 +1,13 @@
 """Frames from files to probabilities, on all cores."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
+import torch
 
-from packsight.deployment.predictor import Predictor
 from packsight.domain import LABELS
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.imaging.decode import UnusableImageError, read_rgb
@@ -21,6 +21,18 @@ def words(probability: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(probability), "", called)
 
 
+class Scorer(Protocol):
+    """A `Predictor`, or an `Ensemble` of them."""
+
+    device: torch.device
+
+    def look(self, frame: np.ndarray, camera: str) -> tuple[Any, str]: ...
+
+    def compose(self, images: Mapping[str, Any]) -> Any: ...
+
+    def probabilities(self, images: Sequence[Any]) -> np.ndarray: ...
+
+
 class Note(NamedTuple):
     """What is to be written of a frame: its row's `error`, or how it was cropped."""
 
@@ -30,7 +42,7 @@ class Note(NamedTuple):
 
 
 def score(
-    predictor: Predictor,
+    predictor: Scorer,
     root: Path,
     table: pd.DataFrame,
     inputs: Sequence[dict[str, int]],
@@ -43,7 +55,7 @@ def score(
     """
     paths = table["path"].to_dict()
 
-    def look(rows: dict[str, int], notes: list[Note]) -> np.ndarray | None:
+    def look(rows: dict[str, int], notes: list[Note]) -> Any:
         seen = {}
         for camera, row in rows.items():
             try:

@@ -1,34 +1,28 @@
-"""Images without labels to predictions.csv, and both images of a package to a verdict."""
+"""Images without labels to predictions.csv, and the packages that they show to verdicts.csv."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from packsight.data.pairing import PAIR
 from packsight.decision.late_fusion import LateFusion
+from packsight.decision.terms import Action
 from packsight.deployment.damage_region import COLUMNS as LOCATED
 from packsight.deployment.damage_region import check_explainer, locate
+from packsight.deployment.decided_packages import Prior, decide_all
+from packsight.deployment.ensemble import Ensemble
 from packsight.deployment.frame_scores import score, words
-from packsight.deployment.predictor import Predictor
+from packsight.deployment.new_images import cameras_read, images_in, name_images, packages_of
 from packsight.deployment.repeated_images import mark_repeated
-from packsight.deployment.selection import best_pair, best_runs
-from packsight.domain import Fusion, Perspective
+from packsight.deployment.serving import Serving
+from packsight.domain import Perspective
 from packsight.errors import UserError
-from packsight.evaluation.verdicts import add_verdicts, by_package
+from packsight.evaluation.decided import COLUMNS as DECIDED
+from packsight.evaluation.decided import package_scores, told
+from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer
-from packsight.preparation.layout import (
-    IMAGE_SUFFIXES,
-    UNREADABLE,
-    Rejected,
-    is_image,
-    parse_name,
-    walk,
-)
-from packsight.reporting.camera_fusion import fit_on_validation
-from packsight.runs.saved import Run
-from packsight.system.archive import as_folder
 from packsight.system.console import console
 from packsight.system.files import replacing, writable
 
@@ -36,15 +30,16 @@ COLUMNS = [
     "serial", "perspective", "label", "probability", "predicted", "split", "path", "crop",
     "error",
 ]  # fmt: skip
+Inputs = dict[str, int]  # of a model: the row of each camera's image
 
 
 def predict_source(
-    runs: Sequence[Run],
+    serving: Serving,
     source: str | Path,
     output: str | Path,
     *,
     camera: str | None = None,
-    fusion: Fusion = Fusion.MEAN,
+    prior: Prior | None = None,
     explainer: Explainer | None = None,
     batch_size: int = 32,
     device: str = "auto",
@@ -53,9 +48,10 @@ def predict_source(
 ) -> Path:
     """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
 
-    `camera` took the images whose names do not say it; an `explainer` tells the region that speaks
-    most for damaged. Raises UserError if nothing fits the runs' cameras, results would be
-    overwritten, or, once the reasons are written, not one image could be scored.
+    `camera` took the images whose names do not say it; `prior` moves the decision to another line;
+    an `explainer` tells the region that speaks most for damaged. Raises UserError if nothing fits
+    the models' cameras, results would be overwritten, or, once the reasons are written, not one
+    image could be scored.
     """
     source, output = Path(source), Path(output)
     present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
@@ -67,76 +63,49 @@ def predict_source(
         raise UserError(f"perspective={camera} is no camera; use top or side.")
     if explainer is not None:
         check_explainer(explainer)
-    pair, chosen = best_pair(runs), best_runs(runs)
-    # Before the images, so that a fusion that cannot be fitted is told at once.
-    top, side = map(chosen.get, Perspective)
-    fused = None
-    if top and side and top.config.manifest != side.config.manifest:
-        console.print(
-            "[yellow]no verdicts:[/] the models of the two cameras were trained on different data"
-        )
-    elif top and side:
-        fused = fit_on_validation(fusion, top, side)
-    cameras = list(chosen) or list(Perspective)
-    with _images(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
+    if prior is not None and serving.decision is None:
+        raise UserError(f"prior={prior} moves a decision, and there is none; leave prior out.")
+    with images_in(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
         table = name_images(root, files, camera, unread)
         mark_repeated(root, table)
-        unnamed = table["perspective"] == ""
-        table.loc[unnamed & (table["error"] == ""), "error"] = (
-            "the camera is unknown: name the file <serial>_<top|side> or give perspective="
-        )
-        wanted = table[unnamed | table["perspective"].isin(cameras)].copy()
-        if wanted["perspective"].eq("").all():
-            seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
-            raise UserError(
-                f"no image in {source} is for a camera of this run ({', '.join(cameras)}); "
-                f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
-            )
+        wanted = _of_cameras(table, serving.cameras, source)
         writable(output)  # told now, and not after all images are scored
-
-        def scored(run: Run, part: str, inputs: Sequence[dict[str, int]]) -> np.ndarray:
-            console.print(f"{part}: {run.title} [cyan]{run.folder}[/]", highlight=False)
-            predictor = Predictor.from_run(run, device)
-            scores = score(predictor, root, wanted, inputs, batch_size)
-            if explainer is not None:
-                locate(predictor, explainer, root, wanted, inputs, scores)
-            return scores
-
-        for part, run in chosen.items():
-            rows = wanted.index[wanted["perspective"].eq(part) & wanted["error"].eq("")]
-            if len(rows):
-                scores = scored(run, part, [{part: row} for row in rows])
-                wanted.loc[rows, "probability"] = scores
-                wanted.loc[rows, "predicted"] = words(scores)
-        found = None
-        if pair is not None:
-            found = packages_of(wanted)
-            scores = scored(pair, "pair", found.pop("rows"))
-            found = found.assign(probability=scores, predicted=words(scores)).dropna()
-            found["cameras"] = cameras_read(found["serial"], wanted)
-            found["sure"] = ~found["serial"].isin(wanted["serial"][wanted["crop"].eq("frame")])
-        elif fused is not None:
-            found = verdicts(wanted, fused)
-    _write(wanted[COLUMNS + (LOCATED if explainer else [])], output / "predictions.csv")
-    left_out = len(table) - len(wanted)
+        models = serving.load(device)
+        inputs = _inputs(serving, wanted)
+        scores = {}
+        for part, model in models.items():
+            if inputs[part]:
+                console.print(_title(serving, part), highlight=False)
+            scores[part] = score(model, root, wanted, inputs[part], batch_size)
+            if part != PAIR:
+                rows = [row for images in inputs[part] for row in images.values()]
+                wanted.loc[rows, "probability"] = scores[part]
+                wanted.loc[rows, "predicted"] = words(scores[part])
+        packages = None
+        if serving.paired:
+            packages = _pairs(wanted, inputs[PAIR], scores[PAIR])
+        elif serving.fusion or serving.decision:
+            packages = verdicts(wanted, serving.fusion)
+        if packages is not None and serving.decision is not None:
+            packages = decide_all(packages, table["serial"], serving.decision, prior)
+            wanted = wanted.join(packages.set_index("serial")[DECIDED], on="serial")
+        if explainer is not None:
+            called = _called(wanted, inputs, scores)
+            _locate(models, explainer, root, wanted, called)
+    kept = COLUMNS + (DECIDED if serving.decision else []) + (LOCATED if explainer else [])
+    _write(wanted[kept], output / "predictions.csv")
     unreadable = int(wanted["error"].ne("").sum())
-    lost = int(wanted["crop"].eq("frame").sum())
     console.print(
-        f"{len(wanted) - unreadable} images scored, {lost} of them as whole frames because the "
-        f"package was not found, {unreadable} with an error, {left_out} of another camera left "
+        f"{len(wanted) - unreadable} images scored, {wanted['crop'].eq('frame').sum()} of them as "
+        "whole frames because the package was not found, "
+        f"{unreadable} with an error, {len(table) - len(wanted)} of another camera left "
         f"out: [cyan]{output / 'predictions.csv'}[/]",
         soft_wrap=True,
     )
-    if found is not None:
-        _write(found, output / "verdicts.csv")
-        alone = int(found["cameras"].ne("top+side").sum())
-        unsure = int((~found["sure"]).sum())
-        console.print(
-            f"{len(found)} packages have a verdict, {alone} from one camera alone, {unsure} unsure "
-            "because the package was not found: "
-            f"[cyan]{output / 'verdicts.csv'}[/]",
-            soft_wrap=True,
-        )
+    if packages is not None:
+        _write(packages, output / "verdicts.csv")
+        say = told(packages) if serving.decision else _summary(packages)
+        console.print(f"{say}: [cyan]{output / 'verdicts.csv'}[/]", soft_wrap=True)
     if unreadable == len(wanted):
         raise UserError(
             f"not one image of {source} could be scored; {output / 'predictions.csv'} has the "
@@ -145,68 +114,96 @@ def predict_source(
     return output
 
 
-def name_images(
-    root: Path, files: Sequence[Path], perspective: str | None, unread: Sequence[Rejected] = ()
-) -> pd.DataFrame:
-    """A row per file: serial and camera from its name `<serial>_<perspective>`.
-
-    A file that is not named so is its own package, seen by the camera `perspective`. What is
-    `unread` gets its reason as `error`.
-    """
-    rows = []
-    errors = {item.path: ": ".join(filter(None, item[1:])) for item in unread}
-    for path in [*(file.relative_to(root).as_posix() for file in files), *errors]:
-        name = parse_name(PurePosixPath(path).stem)
-        rows.append(
-            {
-                "serial": name.serial or path,
-                "perspective": name.perspective or perspective or "",
-                "path": path,
-                "error": errors.get(path, ""),
-            }
-        )
-    empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
-    return pd.DataFrame(rows).assign(**empty, crop="", region="", region_score=np.nan)
-
-
-def verdicts(predictions: pd.DataFrame, fusion: LateFusion) -> pd.DataFrame:
+def verdicts(predictions: pd.DataFrame, fusion: LateFusion | None) -> pd.DataFrame:
     """One row per package that a camera scored; `cameras` tells where one image is missing."""
-    return add_verdicts(by_package(predictions[predictions["error"] == ""]), fusion)
+    packages = package_scores(predictions[predictions["error"] == ""], fusion)
+    return packages.assign(predicted=words(packages["probability"].to_numpy()))
 
 
-def named(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of a known camera and without an error."""
-    return table[(table["error"] == "") & (table["perspective"] != "")]
+def _of_cameras(table: pd.DataFrame, cameras: Sequence[str], source: Path) -> pd.DataFrame:
+    """The rows of these cameras, and those of an unknown one, which get an `error`."""
+    unnamed = table["perspective"] == ""
+    table.loc[unnamed & (table["error"] == ""), "error"] = (
+        "the camera is unknown: name the file <serial>_<top|side> or give perspective="
+    )
+    wanted = table[unnamed | table["perspective"].isin(cameras)].copy()
+    if wanted["perspective"].eq("").all():
+        seen = ", ".join(sorted(set(table["perspective"]) - {""})) or "of no known camera"
+        raise UserError(
+            f"no image in {source} is for a camera of this run ({', '.join(cameras)}); "
+            f"found {len(table)}, {seen}; name them <serial>_<top|side> or give perspective=."
+        )
+    return wanted
 
 
-def packages_of(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per package: its serial, and in `rows` its images, {camera: row of the table}."""
-    by_serial = named(table).groupby("serial", sort=True)
-    rows = [dict(zip(part["perspective"], part.index, strict=True)) for _, part in by_serial]
-    return pd.DataFrame({"serial": sorted(by_serial.groups), "rows": rows})
+def _inputs(serving: Serving, table: pd.DataFrame) -> dict[str, list[Inputs]]:
+    """What the models of each part get."""
+    if serving.paired:
+        return {PAIR: packages_of(table)["rows"].tolist()}
+    usable = table[table["error"].eq("")]
+    return {
+        part: [{part: row} for row in usable.index[usable["perspective"].eq(part)]]
+        for part in serving.runs
+    }
 
 
-def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:
-    """For each package the cameras whose image could be read: `top+side`, `top` or `side`."""
-    seen = named(table).groupby("serial")["perspective"].agg(set)
-    return ["+".join(filter(seen[serial].__contains__, Perspective)) for serial in serials]
+def _title(serving: Serving, part: str) -> str:
+    runs = serving.runs[part]
+    others = f"the mean of {len(runs)} models, the first " if len(runs) > 1 else ""
+    return f"{part}: {others}{runs[0].title} [cyan]{runs[0].folder}[/]"
 
 
-@contextmanager
-def _images(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path], list[Rejected]]]:
-    """The folder to name images from, the images below it or in a zip, and what cannot be read."""
-    if is_image(source.name) and source.is_file():
-        yield source.parent, [source], []
-        return
-    with as_folder(source, max_bytes) as root:
-        paths, rejected = walk(root)
-        files = [root / path for path in paths if is_image(path)]
-        unread = [item for item in rejected if is_image(item.path) or item.reason == UNREADABLE]
-        if not files and not unread:
-            raise UserError(
-                f"{source} holds no image; expected files that end in {', '.join(IMAGE_SUFFIXES)}."
-            )
-        yield root, files, unread
+def _pairs(table: pd.DataFrame, inputs: Sequence[Inputs], scores: np.ndarray) -> pd.DataFrame:
+    """The packages that a model of both images has scored."""
+    serials = [table.at[next(iter(rows.values())), "serial"] for rows in inputs]
+    found = pd.DataFrame({"serial": serials, "probability": scores, "predicted": words(scores)})
+    found = found.dropna()
+    lost = table["serial"][table["crop"].eq("frame")]
+    cameras = cameras_read(found["serial"], table)
+    return found.assign(cameras=cameras, sure=~found["serial"].isin(lost))
+
+
+def _called(
+    table: pd.DataFrame, inputs: Mapping[str, Sequence[Inputs]], scores: Mapping[str, np.ndarray]
+) -> dict[str, list[Inputs]]:
+    """The inputs that are not passed: their score is 0.5 or more, or the decision's word."""
+
+    def passed(rows: Inputs, probability: float) -> bool:
+        if np.isnan(probability):
+            return True
+        if "decision" not in table:
+            return bool(probability < THRESHOLD)
+        return all(table.at[row, "decision"] == Action.ACCEPT for row in rows.values())
+
+    return {
+        part: [
+            rows
+            for rows, probability in zip(inputs[part], scores[part], strict=True)
+            if not passed(rows, probability)
+        ]
+        for part in inputs
+    }
+
+
+def _locate(
+    models: Mapping[str, Ensemble],
+    explainer: Explainer,
+    root: Path,
+    table: pd.DataFrame,
+    called: Mapping[str, Sequence[Inputs]],
+) -> None:
+    for part, model in models.items():
+        view = model.views[0]
+        alike = [model.members[member] for member in view.members]
+        locate(alike, explainer, root, table, called[part])
+
+
+def _summary(packages: pd.DataFrame) -> str:
+    alone = int(packages["cameras"].ne("top+side").sum())
+    return (
+        f"{len(packages)} packages have a verdict, {alone} from one camera alone, "
+        f"{(~packages['sure']).sum()} unsure because the package was not found"
+    )
 
 
 def _write(table: pd.DataFrame, file: Path) -> None:

@@ -1,13 +1,20 @@
 """Which models serve, and where they accept, reject or ask for inspection."""
 
+from contextlib import nullcontext
+from dataclasses import replace
 from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
+from rich.markup import escape
 
+from packsight.errors import UserError
 from packsight.system.console import console
+from packsight.system.resources import CONFIGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
 RESAMPLES_TO_CHOOSE = 200  # the interval of what is not chosen is shown to nobody
 
 
-def decide(cfg: DictConfig) -> Path:
+def decide(cfg: DictConfig, by_default: bool = False) -> Path:
     """Choose between models by validation, fit the thresholds, write decision.json."""
     from packsight.reporting.leaderboard import collect
     from packsight.system.archive import as_folder
@@ -37,7 +44,7 @@ def decide(cfg: DictConfig) -> Path:
         found = candidates(configurations(root, frame), fusion)
     fit = partial(_fit, OmegaConf.to_container(cfg.decision, resolve=True))
     serving = chosen(found, partial(_price, fit))
-    decision = fit(serving)
+    decision = replace(fit(serving), by_default=by_default)
     score, damaged = serving.packages["probability"].to_numpy(), serving.damaged.to_numpy()
     others = alternatives(score, damaged, decision.share, decision.costs)
     for sentence in sentences(decision, serving.title, len(found)):
@@ -47,6 +54,41 @@ def decide(cfg: DictConfig) -> Path:
     file = write_decision(decision, Path(cfg.output) if cfg.output else beside)
     console.print(f"decision: [cyan]{file}[/]", soft_wrap=True)
     return file
+
+
+def decide_by_default(experiment: Path) -> None:
+    """The decision of a sweep, by configs/decide.yaml; why there is none is told in a line.
+
+    One that was asked for is kept, and told where its models have been trained again since.
+    """
+    from packsight.configuration.check import checked
+    from packsight.decision.rule import FILE, read_decision
+    from packsight.runs.saved import BEST
+
+    file = experiment / FILE
+    try:
+        earlier = read_decision(file) if file.is_file() else None
+        if earlier is not None and not earlier.by_default:
+            names = {name for names in earlier.runs.values() for name in names}
+            models = [experiment / name / BEST for name in names]
+            made = file.stat().st_mtime
+            newer = any(model.is_file() and model.stat().st_mtime > made for model in models)
+            again = ", but its models are newer; decide again" if newer else ", as it was asked for"
+            console.print(f"decision: [cyan]{file}[/] is kept{again}", soft_wrap=True)
+            return
+    except UserError as reason:
+        console.print(f"no decision: {escape(str(reason))}", highlight=False, soft_wrap=True)
+        return
+    within = GlobalHydra.instance().is_initialized()  # a job of Hydra, with the same folder
+    opened = nullcontext() if within else initialize_config_dir(str(CONFIGS), version_base="1.3")
+    with opened:
+        cfg = compose("decide")
+    cfg.run = str(experiment)
+    try:
+        decide(checked(cfg, "decide"), by_default=True)
+    except UserError as reason:
+        file.unlink(missing_ok=True)  # of models that are no longer there
+        console.print(f"no decision: {escape(str(reason))}", highlight=False, soft_wrap=True)
 
 
 def _price(fit: "Callable[..., Decision]", candidate: "Candidate") -> float:

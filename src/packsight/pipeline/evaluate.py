@@ -13,29 +13,61 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from packsight.data.datamodule import PackageDataModule
+    from packsight.decision.rule import Decision
     from packsight.domain import Split
     from packsight.runs.saved import Run
 
 
 def evaluate(cfg: DictConfig) -> list[Path]:
-    """Score a split with each run, and give verdicts where both cameras have one."""
+    """Score a split with each run; give verdicts where both cameras have one, and decide."""
     from packsight.domain import Fusion, Split
+    from packsight.runs.decision_file import find_decision
     from packsight.runs.saved import find_runs, results_folder
     from packsight.system.files import writable
 
-    split, folders = Split(cfg.split), {}
+    split, folders, roots = Split(cfg.split), {}, {}
     with find_runs(cfg.run, cfg.member, int(cfg.max_unpacked_gb * 10**9)) as runs:
+        decision = find_decision(cfg.decision.path, cfg.run, runs, cfg.member)
         for run in runs:
             data = data_of(run, cfg)
             place = results_folder(run, "evaluations", cfg.run, cfg.output, cfg.outputs)
             folder = writable(place / f"{data.root.name}_{split}")
             evaluate_run(run, data, [split], cfg.device, folder)
             console.print(f"results: [cyan]{folder}[/]", soft_wrap=True)
-            folders[run.name] = folder
+            folders[run.name], roots[run.name] = folder, data.root
         from packsight.reporting.camera_fusion import write_verdicts
 
         write_verdicts(runs, folders, Fusion(cfg.fusion))
+        if decision is not None:
+            _decide(decision, runs, folders, roots, cfg)
     return list(folders.values())
+
+
+def _decide(
+    decision: "Decision",
+    runs: "list[Run]",
+    folders: dict[str, Path],
+    roots: dict[str, Path],
+    cfg: DictConfig,
+) -> None:
+    """What the decision does to packages that none of its models knows."""
+    from packsight.data.membership import known_before
+    from packsight.domain import Split
+    from packsight.preparation.manifest import read_manifest
+    from packsight.reporting.decision_outcome import write_decisions
+    from packsight.runs.decision_file import serving
+
+    split, known = Split(cfg.split), set[str]()
+    parts = serving(decision, runs)
+    for run in {run.name: run for of in parts.values() for run in of}.values():
+        if run.members is not None:
+            # Of folds, what one model was tested on is what another has learned from.
+            packages = read_manifest(roots[run.name]).assign(split=split.value)
+            known |= set(known_before(run.members, packages, split))
+    inside = Path(cfg.run, "evaluations") if Path(cfg.run).is_dir() else None
+    place = Path(cfg.output or inside or Path(cfg.outputs, "evaluations"))
+    data = roots[next(iter(parts.values()))[0].name].name
+    write_decisions(decision, parts, folders, known, place / f"{data}_{split}_decided")
 
 
 def evaluate_run(

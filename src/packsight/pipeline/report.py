@@ -9,16 +9,19 @@ from packsight.system.files import writable
 
 
 def report(cfg: DictConfig) -> Path:
-    """Tables, their CSV files and report.html."""
+    """Tables, their CSV files, the decision if none was asked for, and report.html."""
     from packsight.reporting.leaderboard import run_folders
 
     experiment = Path(cfg.outputs, cfg.name)
     run_folders(experiment)  # that there is one, before anything heavy is imported
     writable(experiment)
+    from packsight.pipeline.decide import decide_by_default
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 
-    page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
+    results = print_results(experiment, cfg.max_belt_share)
+    decide_by_default(experiment)
+    page = write_report(experiment, *results)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

@@ -31,7 +31,7 @@ def decision_table(
         f"{escape(title)}: 95% intervals, from {intact} intact and {damaged} damaged validation "
         "packages.",
     )
-    table.add_row("this decision", *(_interval(decision.figures[name]) for name in shown))
+    table.add_row("this decision", *(interval(decision.figures[name]) for name in shown))
     for name, figures in others.items():
         table.add_row(f"[dim]{OTHERS[name]}[/]", *(_number(figures[key]) for key in shown))
     return table
@@ -72,7 +72,8 @@ def sentences(decision: Decision, title: str, candidates: int) -> list[str]:
     return told
 
 
-def _interval(figure: Figure) -> str:
+def interval(figure: Figure) -> str:
+    """A figure with its 95 % interval."""
     if figure.value is None or figure.low is None or figure.high is None:
         return "–"
     return f"{_number(figure.value)} [dim]{_number(figure.low)}–{_number(figure.high)}[/]"

@@ -1,6 +1,6 @@
 """The end of a sweep: what became of each job, the leaderboard, and models.zip."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -65,10 +65,13 @@ def print_results(
     return frame, pooled, attributions
 
 
-def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
+def finish(
+    stage: str, outcomes: Sequence[Outcome], decide: Callable[[Path], None] | None = None
+) -> None:
     """Tell what became of each job, and keep it in the experiment's jobs.json.
 
-    After a training sweep write the report, its tables and models.zip.
+    After a training sweep write tables, the decision, by what makes one of an experiment, the
+    report and models.zip.
     """
     known = [set(outcome.overrides) for outcome in outcomes if outcome.experiment]
     shared = set.intersection(*known) if known else set()
@@ -86,6 +89,9 @@ def finish(stage: str, outcomes: Sequence[Outcome]) -> None:
         own = [asdict(outcome) for outcome in outcomes if Path(outcome.experiment) == experiment]
         write_json(experiment / "jobs.json", own)
         if any(experiment.rglob("checkpoints/best.ckpt")):
-            page = write_report(experiment, *print_results(experiment))
+            results = print_results(experiment)
+            if decide is not None:
+                decide(experiment)
+            page = write_report(experiment, *results)
             console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
             console.print(f"report: [cyan]{page}[/]", soft_wrap=True)
