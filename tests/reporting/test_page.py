@@ -110,7 +110,7 @@ def report(experiment: Path) -> Path:
 
 
 def said_of(experiment: Path) -> list[str]:
-    return findings(pool_runs(experiment, collect(experiment)).rows)
+    return findings(pool_runs(experiment, collect(experiment)))
 
 
 @pytest.fixture(scope="module")

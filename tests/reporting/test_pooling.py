@@ -115,7 +115,7 @@ def test_a_configuration_without_all_folds_is_not_compared(pooled: Pooled) -> No
     assert row(pooled, backbone="good", fusion="")["rank"] == 1
     assert any(
         sentence.startswith("Folds are missing") and "short side (fold 0)" in sentence
-        for sentence in findings(pooled.rows)
+        for sentence in findings(pooled)
     )
 
 
@@ -185,7 +185,7 @@ def test_one_fold_that_is_missing_on_one_camera_is_missing_in_the_fusion(tmp_pat
 
 
 def test_findings_tell_whether_fusing_helps_and_how_sure_that_is(pooled: Pooled) -> None:
-    said = findings(pooled.rows)
+    said = findings(pooled)
     assert any(line.startswith("For both cameras in one model, twin is best") for line in said)
     assert any("1 of them were seen by one camera alone" in line for line in said)
     [fusing] = [line for line in said if line.startswith("Fusing the two cameras by ")]
@@ -227,7 +227,7 @@ def test_nothing_done_yet_pools_to_nothing(tmp_path: Path) -> None:
     folder = write_fold(tmp_path, "a", "top", 0)
     (folder / "status.json").write_text(json.dumps({"state": "running"}))
     pooled = write_pooled(tmp_path, collect(tmp_path))
-    assert len(pooled.rows) == len(pooled.verdicts) == len(findings(pooled.rows)) == 0
+    assert len(pooled.rows) == len(pooled.verdicts) == len(findings(pooled)) == 0
     assert not pooled.tells_more
 
 

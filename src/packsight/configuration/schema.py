@@ -1,7 +1,7 @@
 """The configuration of every stage; its tree is that of configs/<stage>.yaml."""
 
 import warnings
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -111,6 +111,7 @@ class ReportConfig(Config):
     name: Experiment
     outputs: Outputs
     max_belt_share: Share | None
+    language: Literal["en", "pt"]
     archive: Switch
 
 

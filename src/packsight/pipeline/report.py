@@ -16,7 +16,8 @@ def report(cfg: DictConfig) -> Path:
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 
-    page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
+    results = print_results(experiment, cfg.max_belt_share)
+    page = write_report(experiment, *results, language=cfg.language)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)
