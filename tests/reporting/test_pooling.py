@@ -10,7 +10,8 @@ import pytest
 from complete_config import complete_yaml
 
 from packsight.reporting.findings import findings
-from packsight.reporting.leaderboard import collect, leaderboard_table
+from packsight.reporting.leaderboard import collect
+from packsight.reporting.leaderboard_table import leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, pool_runs, shown, write_pooled
 from packsight.reporting.pooling_table import pooled_table

@@ -15,8 +15,8 @@ from packsight.reporting.findings import (
     configuration_name,
     settled,
 )
-from packsight.reporting.leaderboard import varying
 from packsight.reporting.pooling import COMPARABLE, Pooled, shown
+from packsight.reporting.pooling_table import telling
 from packsight.reporting.serving import Serving
 from packsight.reporting.wording import Words
 
@@ -52,13 +52,12 @@ def which(
     if serving is None:
         best = shown(pooled.rows)
         best = best[best["rank"].eq(1)]
-        differing = [name for name in varying(pooled.rows) if name != "data"]
+        differing = _telling(pooled)
         lines = [
             say(
                 "answers.camera_model",
-                camera=say.named("camera", row["perspective"]),
-                model=configuration_name(row, differing, say)
-                + (f" ({say.named('fusion', row['fusion'])})" if row["fusion"] else ""),
+                camera=say.named("camera_title", row["perspective"]),
+                model=_named(row, differing, say),
             )
             for name in PERSPECTIVES
             for _, row in best[best["perspective"] == name].iterrows()
@@ -75,7 +74,7 @@ def which(
     lines = [
         say(
             "answers.camera_model",
-            camera=say.named("camera", camera),
+            camera=say.named("camera_title", camera),
             model=str(backbones.get(folders[0], folders[0]))
             + (say("answers.mean_of", folds=len(folders)) if len(folders) > 1 else ""),
         )
@@ -132,8 +131,13 @@ def _rivals(chosen: pd.Series, pooled: Pooled, say: Words) -> tuple[list[str], l
     """How many configurations of any camera are tied with the chosen one, and the closest."""
     rows = shown(pooled.rows)
     group = rows[(rows[COMPARABLE].astype(str) == chosen[COMPARABLE].astype(str)).all(axis=1)]
-    others = [index for index in group.index[group["rank"].notna()] if index != chosen.name]
-    differing = [name for name in varying(pooled.rows) if name != "data"]
+    own = set(pooled.folders[int(str(chosen.name))])  # fused in another way it is no other choice
+    others = [
+        index
+        for index in group.index[group["rank"].notna()]
+        if index != chosen.name and set(pooled.folders[index]) != own
+    ]
+    differing = _telling(pooled)
     found = {
         index: compared
         for index in others
@@ -150,13 +154,23 @@ def _rivals(chosen: pd.Series, pooled: Pooled, say: Words) -> tuple[list[str], l
             say(
                 "answers.against",
                 camera=say.named("camera", row["perspective"]),
-                model=configuration_name(row, differing, say),
+                model=_named(row, differing, say),
                 settled=settled(found[index], float(p_values[index]), say),
             )
         )
     if tied:
-        return [say.counted("answers.tied", len(tied), others=len(found))], details, "bad"
-    return [say("answers.untied", others=len(found))], details, "good"
+        return [say.counted("answers.tied", len(found), tied=len(tied))], details, "bad"
+    return [say.counted("answers.untied", len(found))], details, "good"
+
+
+def _telling(pooled: Pooled) -> list[str]:
+    """The settings that tell the models of a camera and backbone apart."""
+    return [name for name in telling(shown(pooled.rows)) if name not in ("fusion", "data", "test")]
+
+
+def _named(row: pd.Series, differing: list[str], say: Words) -> str:
+    fusion = f" ({say.named('fusion', row['fusion'])})" if row["fusion"] else ""
+    return configuration_name(row, differing, say) + fusion
 
 
 def _thresholds(decision: Decision, say: Words) -> str:
@@ -210,7 +224,7 @@ def _at_half(best: pd.Series | None, question: str, say: Words) -> Answer:
 def _tile(name: str, figure: Figure, say: Words) -> Tile:
     assert figure.value is not None
     interval = ""
-    if figure.low is not None and figure.high is not None:
+    if figure.low is not None and figure.high is not None and figure.low < figure.high:
         interval = say("answers.interval", low=_short(figure.low, say),
                        high=_short(figure.high, say))  # fmt: skip
     return Tile(say(f"figures.{name}"), _short(figure.value, say), interval)

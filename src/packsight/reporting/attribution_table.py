@@ -6,7 +6,8 @@ import pandas as pd
 from rich.markup import escape
 
 from packsight.reporting.attribution_comparison import COMPARED, KEYS, AttributionComparison
-from packsight.reporting.leaderboard import camera, model, number, text
+from packsight.reporting.leaderboard import number, text
+from packsight.reporting.leaderboard_table import camera, model
 from packsight.reporting.wording import words
 from packsight.system.fitted_table import FittedTable
 

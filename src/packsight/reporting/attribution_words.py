@@ -6,7 +6,7 @@ import pandas as pd
 
 from packsight.reporting.answers import Answer
 from packsight.reporting.attribution_comparison import KEYS, AttributionComparison
-from packsight.reporting.findings import coin_sentence, is_coin
+from packsight.reporting.findings import PERSPECTIVES, coin_sentence, is_coin
 from packsight.reporting.leaderboard import text
 from packsight.reporting.pooling import Pooled
 from packsight.reporting.serving import Serving
@@ -51,17 +51,18 @@ def where_it_looks(
     )
     lines, details, tones = [], [], []
     command = ""
-    for row in _models(serving, pooled):
-        camera = say.named("camera", row["perspective"])
+    models = _models(serving, pooled)
+    for row in sorted(models, key=lambda row: PERSPECTIVES.index(row["perspective"])):
+        camera = say.named("camera_title", row["perspective"])
         cells: Cells = measured.get(_key(row), {})
         if is_coin(row):
-            how, numbers = "coin", {}
+            how = "coin"
             details.append(coin_sentence(row, say))
         elif ("belt_share", "damaged") in cells:
-            how, numbers = _belt(cells["belt_share", "damaged"])
+            how = _belt(cells["belt_share", "damaged"])[0]
             details.append(_measured(camera, cells, say))
         else:
-            how, numbers = "unmeasured", {}
+            how = "unmeasured"
             command = f"python scripts/explain.py run={place}"
         if how != "coin" and _flagged(row, frame):
             how = "flagged"

@@ -70,9 +70,7 @@ def reliability_figure(decision: Decision, score: np.ndarray, damaged: np.ndarra
 
     Both on validation's own share of damaged packages, for there they can be checked.
     """
-    calibrated = shifted(
-        decision.probability(score), decision.share, decision.calibration.share
-    )
+    calibrated = shifted(decision.probability(score), decision.share, decision.calibration.share)
     before, after = reliability(score, damaged), reliability(calibrated, damaged)
     figure = Figure(figsize=(8.4, 4.1), layout="constrained")
     for axes, title, found in zip(
@@ -121,9 +119,7 @@ def _finish(axes: Axes, decision: Decision, name: str) -> None:
     axes.legend(fontsize=7)
 
 
-def _ceiling(
-    costs: np.ndarray, others: dict[str, dict[str, float]], high: float | None
-) -> float:
+def _ceiling(costs: np.ndarray, others: dict[str, dict[str, float]], high: float | None) -> float:
     """Room for what is near the best; a rule that costs many times as much is cut off."""
     least = min(float(costs.min()), *(figures["cost"] for figures in others.values()))
     return 1.05 * max(min(float(costs.max()), 8 * least), high or 0, 1e-9)

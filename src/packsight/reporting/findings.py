@@ -32,9 +32,7 @@ def findings(pooled: Pooled, say: Words = ENGLISH) -> list[str]:
             said += _fused_and_cameras(pooled, best, say)
         packages = int(group["packages"].max())
         low, high = wilson_interval(packages - 1, packages)
-        said.append(
-            say("findings.size", packages=packages, right=packages - 1, low=low, high=high)
-        )
+        said.append(say("findings.size", packages=packages, right=packages - 1, low=low, high=high))
         sentences += [prefix + sentence for sentence in said + _incomplete(group, say)]
     return sentences
 
@@ -63,8 +61,8 @@ def tied_sentences(
     tied = others[others["tied"].astype(bool)]
     camera = say.named("camera", perspective)
     names = "; ".join(configuration_name(row, differing, say) for _, row in tied.iterrows())
-    values = {"camera": camera, "count": len(tied), "others": len(others), "names": names}
-    return [say("findings.tied" if len(tied) else "findings.none_tied", **values)]
+    how = "tied" if len(tied) else "untied"
+    return [say.counted(f"findings.{how}", len(others), camera=camera, tied=len(tied), names=names)]
 
 
 def settled(found: Comparison, p_value: float, say: Words) -> str:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ def write_report(
         against=_against(frame, pooled, rows, say),
         differing=differing,
         density=round(DENSITY),
-        monitors=[name.removeprefix("val/") for name in frame["monitor"].dropna().unique()],
+        monitors=[
+            say.translated(name.removeprefix("val/")) for name in frame["monitor"].dropna().unique()
+        ],
         # The left end of the interval bars: tenths, with room for every interval.
         floor=math.floor(min([*lows, 0.5]) * 10) / 10,
         losses=svg(losses_figure(histories), say) if histories else None,
@@ -97,13 +100,7 @@ def _environment(say: Words) -> Environment:
         lstrip_blocks=True,
     )
     environment.globals |= {"say": say, "language": say("language.tag")}
-    environment.filters |= {
-        "number": lambda value, digits=2: "" if pd.isna(value) else say.localised(
-            f"{value:.{digits}f}"
-        ),
-        "text": text,
-        "duration": _duration,
-    }  # fmt: skip
+    environment.filters |= {"number": partial(_number, say), "text": text, "duration": _duration}
     return environment
 
 
@@ -187,6 +184,10 @@ def _attributions_view(
         "figure": svg(attributions_figure(attributions), say),
         "sheets": {file.stem.removeprefix("attributions_"): jpeg(file) for file in sheets},
     }  # fmt: skip
+
+
+def _number(say: Words, value: Any, digits: int = 2) -> str:
+    return "" if pd.isna(value) else say.localised(f"{value:.{digits}f}")
 
 
 def _duration(seconds: float) -> str:

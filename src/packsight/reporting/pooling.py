@@ -52,9 +52,8 @@ class Pooled:
     validation, among those that have the most folds; `lacks` names the folds that others have.
     `tied`: cannot be told from the best of its perspective (`against_best`).
     verdicts: the packages of the fused configuration that validation chooses, columns VERDICT.
-    right: whether each test package is told rightly, 1 or 0, nan where it was not tested; by serial,
-    a column for each row of `rows`. damaged: which of these packages are. folders: the runs of each
-    row.
+    right: whether each test package is told rightly, 1 or 0, nan where it was not tested; by
+    serial, a column for each row of `rows`. damaged: which of them are. folders: each row's runs.
     """
 
     rows: pd.DataFrame
@@ -67,6 +66,12 @@ class Pooled:
     def tells_more(self) -> bool:
         """Whether rows hold what the leaderboard does not: folds, or fused cameras."""
         return bool(self.rows["test"].eq("folds").any() or self.rows["fusion"].ne("").any())
+
+    @property
+    def tied_runs(self) -> set[str]:
+        """The runs of a single split that cannot be told from the best of their camera."""
+        single = self.rows["test"].eq("split") & self.rows["fusion"].eq("") & self.rows["tied"]
+        return {self.folders[place][0] for place in single.to_numpy().nonzero()[0]}
 
 
 def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:
@@ -89,9 +94,7 @@ def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:
     rows = rows.sort_values(order)
     ordered = [everything[index] for index in rows.index]
     right, damaged = _tested(ordered)
-    rows = against_best(
-        rows.reset_index(drop=True), right, damaged, [*COMPARABLE, "perspective"]
-    )
+    rows = against_best(rows.reset_index(drop=True), right, damaged, [*COMPARABLE, "perspective"])
     return Pooled(rows, verdicts, right, damaged, tuple(one.folders for one in ordered))
 
 

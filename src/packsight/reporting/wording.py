@@ -56,7 +56,7 @@ class Words(Formatter):
         for key, pattern in _patterns():
             if found := pattern.fullmatch(text):
                 values = {name: self.translated(value) for name, value in found.groupdict().items()}
-                return re.sub(r"{(\w+)}", lambda name: values[name[1]], self.entries[key])
+                return self.vformat(self.entries[key], (), values)
         return text
 
 
