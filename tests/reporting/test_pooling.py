@@ -191,7 +191,7 @@ def test_findings_tell_whether_fusing_helps_and_how_sure_that_is(pooled: Pooled)
     assert any("1 of them were seen by one camera alone" in line for line in said)
     [fusing] = [line for line in said if line.startswith("Fusing the two cameras by ")]
     assert "with the side camera alone, which validation prefers" in fusing
-    assert "intervals overlap" in fusing
+    assert "(McNemar, p = " in fusing
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -252,12 +252,13 @@ def test_folds_of_data_that_were_prepared_anew_are_not_pooled(tmp_path: Path) ->
             write_fold(tmp_path / "cv", "grown", camera, fold, manifest=version)
     frame = collect(tmp_path / "cv")
     assert set(frame["data"]) == {"sample@aaaaaa", "sample@bbbbbb"}
-    rows = pool_runs(tmp_path / "cv", frame).rows
+    pooled = pool_runs(tmp_path / "cv", frame)
+    rows = pooled.rows
     old = rows[rows["data"] == "sample@aaaaaa"]
     assert set(old["folds"]) == {2}
     assert set(old["packages"]) == {16}
     assert set(rows["folds"][rows["data"] == "sample@bbbbbb"]) == {1}
-    told = " ".join(findings(rows))
+    told = " ".join(findings(pooled))
     assert "The data sample were prepared anew between the runs" in told
     assert "sample@bbbbbb, folds, by val/loss: " in told
 
@@ -269,6 +270,6 @@ def test_packages_that_were_not_found_are_told(tmp_path: Path) -> None:
     table["crop"] = "auto"
     table.loc[lost, "crop"] = "frame"
     table.to_csv(folder / "predictions.csv", index=False)
-    rows = pool_runs(tmp_path / "cv", collect(tmp_path / "cv")).rows
-    assert rows["not_located"].tolist() == [3]
-    assert "3 were not found in their images" in " ".join(findings(rows))
+    pooled = pool_runs(tmp_path / "cv", collect(tmp_path / "cv"))
+    assert pooled.rows["not_located"].tolist() == [3]
+    assert "3 were not found in their images" in " ".join(findings(pooled))

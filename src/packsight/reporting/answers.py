@@ -203,7 +203,7 @@ def _others(serving: Serving, say: Words) -> str:
         say("answers.other", name=say(f"rules.{name}"), cost=_short(figures["cost"], say))
         for name, figures in others.items()
     ]
-    return say("answers.others", others=", ".join(named))
+    return say("answers.others", others="; ".join(named))
 
 
 def _at_half(best: pd.Series | None, question: str, say: Words) -> Answer:

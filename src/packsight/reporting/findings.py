@@ -21,7 +21,10 @@ def findings(pooled: Pooled, say: Words = ENGLISH) -> list[str]:
     differing = [name for name in varying(rows) if name != "data"]
     groups = rows.groupby(COMPARABLE, sort=False, dropna=False)
     for (data, test, monitor, _), group in groups:
-        prefix = f"{data}, {say.named('test', test)}, {monitor}: " if groups.ngroups > 1 else ""
+        prefix = ""
+        if groups.ngroups > 1:
+            test = say.named("test", test)
+            prefix = say("findings.group", data=data, test=test, monitor=monitor) + " "
         best = {row["perspective"]: row for _, row in group[group["rank"].eq(1)].iterrows()}
         said = []
         for name in PERSPECTIVES:

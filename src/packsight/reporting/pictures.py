@@ -41,7 +41,9 @@ def translated(figure: Figure, say: Words) -> Figure:
         return figure
     for axes in figure.axes:
         for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(_Translated(axis.get_major_formatter(), say))
+            formatter = axis.get_major_formatter()
+            if not isinstance(formatter, _Translated):  # panels may share an axis
+                axis.set_major_formatter(_Translated(formatter, say))
     for written in figure.findobj(Text):
         assert isinstance(written, Text)
         lines = written.get_text().split("\n")
