@@ -1,5 +1,7 @@
 """A decision in pictures: what other thresholds would cost, and whether probabilities hold."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -19,69 +21,72 @@ RULES = {
 }  # fmt: skip
 
 
-def cost_figure(decision: Decision, score: np.ndarray, damaged: np.ndarray) -> Figure:
-    """Cost and errors per 1,000 packages against the threshold; the decision's own are marked.
+def threshold_figures(decision: Decision, score: np.ndarray, damaged: np.ndarray) -> list[Figure]:
+    """Cost, where there are costs, and errors against the threshold; the decision's are marked.
 
     Scores [N] are those of validation, each by a model that was not trained on the package.
     """
-    thresholds = np.unique(np.clip(np.append(score, [0.5, EDGE, 1 - EDGE]), EDGE, 1 - EDGE))
-    found = per_thousand(
-        shares(score, damaged, thresholds, thresholds), decision.share, decision.costs
-    )
-    panels = 1 if decision.costs is None else 2
-    figure = Figure(figsize=(5.2 * panels, 3.7), layout="constrained")
-    axes = list(figure.subplots(1, panels, squeeze=False).flat)
+    places = np.unique(np.clip(np.append(score, [0.5, EDGE, 1 - EDGE]), EDGE, 1 - EDGE))
+    found = per_thousand(shares(score, damaged, places, places), decision.share, decision.costs)
+    figures = []
     if decision.costs is not None:
-        axes[0].step(thresholds, found["cost"], where="pre", color=BLUE, label="one threshold")
         others = alternatives(score, damaged, decision.share, decision.costs)
-        dashes = dict(zip(RULES, ("--", ":", "-."), strict=True))
-        for name, label in RULES.items():
-            if name in others:
-                axes[0].axhline(others[name]["cost"], color="0.45", linestyle=dashes[name],
-                                linewidth=1, label=label)  # fmt: skip
-        cost = decision.figures.get("cost")
-        if cost is not None and cost.value is not None:
-            axes[0].errorbar(
-                np.clip(decision.reject_from, EDGE, 1 - EDGE),
-                cost.value,
-                yerr=[[cost.value - (cost.low or 0)], [(cost.high or cost.value) - cost.value]],
-                fmt="o",
-                capsize=3,
-                color=VERMILION,
-                label="this decision, 95% interval",
-            )
-        axes[0].set_ylim(0, _ceiling(found["cost"], others, cost.high if cost else None))
-        _finish(axes[0], decision, f"expected cost of {PER} packages")
-    axes[-1].step(
-        thresholds, found["missed_of_100_damaged"], where="pre", color=VERMILION,
-        label="missed of 100 damaged",
-    )  # fmt: skip
-    axes[-1].step(
-        thresholds, found["rejected_of_100_intact"], where="pre", color=BLUE, linestyle="--",
-        label="rejected of 100 intact",
-    )  # fmt: skip
-    axes[-1].set_ylim(0, 100)
-    _finish(axes[-1], decision, "packages of 100")
+        figures.append(_cost_figure(decision, places, found["cost"], others))
+    figure, axes = _panel()
+    styles: list[tuple[str, str, dict[str, Any]]] = [
+        ("missed_of_100_damaged", "missed of 100 damaged", {"color": VERMILION}),
+        ("rejected_of_100_intact", "rejected of 100 intact", {"color": BLUE, "linestyle": "--"}),
+    ]
+    for name, label, style in styles:
+        axes.step(places, found[name], where="pre", label=label, **style)
+    axes.set_ylim(0, 100)
+    _finish(axes, decision, "packages of 100")
+    return [*figures, figure]
+
+
+def _cost_figure(
+    decision: Decision,
+    places: np.ndarray,
+    costs: np.ndarray,
+    others: dict[str, dict[str, float]],
+) -> Figure:
+    figure, axes = _panel()
+    axes.step(places, costs, where="pre", color=BLUE, label="one threshold")
+    for (name, label), dashes in zip(RULES.items(), ("--", ":", "-."), strict=True):
+        if name in others:
+            axes.axhline(others[name]["cost"], color="0.45", linestyle=dashes, linewidth=1,
+                         label=label)  # fmt: skip
+    chosen = decision.figures.get("cost")
+    top = None
+    if chosen is not None and chosen.value is not None:
+        low, top = chosen.low or 0, chosen.high or chosen.value
+        place = np.clip(decision.reject_from, EDGE, 1 - EDGE)
+        axes.errorbar(
+            place, chosen.value, yerr=[[chosen.value - low], [top - chosen.value]], fmt="o",
+            capsize=3, color=VERMILION, label="this decision, 95% interval",
+        )  # fmt: skip
+    axes.set_ylim(0, _ceiling(costs, others, top))
+    _finish(axes, decision, f"expected cost of {PER} packages")
     return figure
 
 
-def reliability_figure(decision: Decision, score: np.ndarray, damaged: np.ndarray) -> Figure:
+def reliability_figures(decision: Decision, score: np.ndarray, damaged: np.ndarray) -> list[Figure]:
     """The share of packages that are damaged against the probability, before and after.
 
     Both on validation's own share of damaged packages, for there they can be checked.
     """
     calibrated = shifted(decision.probability(score), decision.share, decision.calibration.share)
-    before, after = reliability(score, damaged), reliability(calibrated, damaged)
-    figure = Figure(figsize=(8.4, 4.1), layout="constrained")
-    for axes, title, found in zip(
-        figure.subplots(1, 2, sharey=True),
-        ("before calibration", "after calibration"),
-        (before, after),
-        strict=True,
+    figures = []
+    for title, probability in (
+        ("before calibration", score),
+        ("after calibration", calibrated),
     ):
+        found = reliability(probability, damaged)
+        figure, axes = _panel()
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
         _dots(axes, found)
-        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", xlabel="probability of damaged")
+        axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="probability of damaged")
+        axes.set_ylabel("share that is damaged")
         axes.set_title(title, fontsize=10)
         axes.text(
             0.03, 0.97,
@@ -90,8 +95,14 @@ def reliability_figure(decision: Decision, score: np.ndarray, damaged: np.ndarra
             va="top", fontsize=8, transform=axes.transAxes,
         )  # fmt: skip
         axes.spines[["top", "right"]].set_visible(False)
-    figure.axes[0].set_ylabel("share that is damaged")
-    return figure
+        figures.append(figure)
+    return figures
+
+
+def _panel() -> tuple[Figure, Axes]:
+    """A figure of a size that a phone can show."""
+    figure = Figure(figsize=(4.8, 3.6), layout="constrained")
+    return figure, figure.subplots()
 
 
 def _dots(axes: Axes, found: Reliability) -> None:

@@ -21,7 +21,7 @@ from packsight.reporting.attribution_comparison import (
 )
 from packsight.reporting.attribution_table import attributions_cells
 from packsight.reporting.attribution_words import belt_sentences, where_it_looks
-from packsight.reporting.decision_figures import cost_figure, reliability_figure
+from packsight.reporting.decision_figures import reliability_figures, threshold_figures
 from packsight.reporting.findings import chance, findings
 from packsight.reporting.leaderboard import text, varying
 from packsight.reporting.pictures import jpeg, svg
@@ -136,8 +136,10 @@ def _decision_view(serving: Serving | None, say: Words) -> dict[str, Any] | None
         "packages": len(scores),
         "share": serving.decision.share,
         "method": say.named("calibration", serving.decision.calibration.method.value),
-        "costs": svg(cost_figure(serving.decision, scores, damaged), say),
-        "reliability": svg(reliability_figure(serving.decision, scores, damaged), say),
+        "costs": [svg(one, say) for one in threshold_figures(serving.decision, scores, damaged)],
+        "reliability": [
+            svg(one, say) for one in reliability_figures(serving.decision, scores, damaged)
+        ],
     }
 
 
