@@ -17,8 +17,8 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and
 test: $(VENV)/.installed ## Run the tests (five minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, hostile environments (some minutes more)
-	$(BIN)/python -m pytest -m "sweeps or compiles or mutations or hostile"
+test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, hostile environments, pages in a browser (some minutes more)
+	$(BIN)/python -m pytest -m "sweeps or compiles or mutations or hostile or browser"
 
 lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .

@@ -10,12 +10,13 @@ from complete_config import complete_yaml
 
 from packsight.reporting.attribution_comparison import (
     AttributionComparison,
-    belt_sentences,
     collect_attributions,
     write_attributions,
 )
 from packsight.reporting.attribution_table import attributions_cells, attributions_table
-from packsight.reporting.leaderboard import collect, leaderboard_table
+from packsight.reporting.attribution_words import belt_sentences
+from packsight.reporting.leaderboard import collect
+from packsight.reporting.leaderboard_table import leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import pool_runs
 from packsight.system.files import write_json

@@ -13,11 +13,11 @@ from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
 from packsight.reporting.leaderboard import (
     collect,
-    leaderboard_table,
     settings,
     varying,
     write_leaderboard,
 )
+from packsight.reporting.leaderboard_table import leaderboard_table
 
 
 def numbers(right: int, images: int, **other: float) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import pytest
 from complete_config import complete_yaml
 
 from packsight.reporting.findings import findings
-from packsight.reporting.leaderboard import collect, leaderboard_table
+from packsight.reporting.leaderboard import collect
+from packsight.reporting.leaderboard_table import leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, pool_runs, shown, write_pooled
 from packsight.reporting.pooling_table import pooled_table
@@ -115,7 +116,7 @@ def test_a_configuration_without_all_folds_is_not_compared(pooled: Pooled) -> No
     assert row(pooled, backbone="good", fusion="")["rank"] == 1
     assert any(
         sentence.startswith("Folds are missing") and "short side (fold 0)" in sentence
-        for sentence in findings(pooled.rows)
+        for sentence in findings(pooled)
     )
 
 
@@ -185,12 +186,12 @@ def test_one_fold_that_is_missing_on_one_camera_is_missing_in_the_fusion(tmp_pat
 
 
 def test_findings_tell_whether_fusing_helps_and_how_sure_that_is(pooled: Pooled) -> None:
-    said = findings(pooled.rows)
+    said = findings(pooled)
     assert any(line.startswith("For both cameras in one model, twin is best") for line in said)
     assert any("1 of them were seen by one camera alone" in line for line in said)
     [fusing] = [line for line in said if line.startswith("Fusing the two cameras by ")]
     assert "with the side camera alone, which validation prefers" in fusing
-    assert "intervals overlap" in fusing
+    assert "(McNemar, p = " in fusing
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
@@ -227,7 +228,7 @@ def test_nothing_done_yet_pools_to_nothing(tmp_path: Path) -> None:
     folder = write_fold(tmp_path, "a", "top", 0)
     (folder / "status.json").write_text(json.dumps({"state": "running"}))
     pooled = write_pooled(tmp_path, collect(tmp_path))
-    assert len(pooled.rows) == len(pooled.verdicts) == len(findings(pooled.rows)) == 0
+    assert len(pooled.rows) == len(pooled.verdicts) == len(findings(pooled)) == 0
     assert not pooled.tells_more
 
 
@@ -251,12 +252,13 @@ def test_folds_of_data_that_were_prepared_anew_are_not_pooled(tmp_path: Path) ->
             write_fold(tmp_path / "cv", "grown", camera, fold, manifest=version)
     frame = collect(tmp_path / "cv")
     assert set(frame["data"]) == {"sample@aaaaaa", "sample@bbbbbb"}
-    rows = pool_runs(tmp_path / "cv", frame).rows
+    pooled = pool_runs(tmp_path / "cv", frame)
+    rows = pooled.rows
     old = rows[rows["data"] == "sample@aaaaaa"]
     assert set(old["folds"]) == {2}
     assert set(old["packages"]) == {16}
     assert set(rows["folds"][rows["data"] == "sample@bbbbbb"]) == {1}
-    told = " ".join(findings(rows))
+    told = " ".join(findings(pooled))
     assert "The data sample were prepared anew between the runs" in told
     assert "sample@bbbbbb, folds, by val/loss: " in told
 
@@ -268,6 +270,6 @@ def test_packages_that_were_not_found_are_told(tmp_path: Path) -> None:
     table["crop"] = "auto"
     table.loc[lost, "crop"] = "frame"
     table.to_csv(folder / "predictions.csv", index=False)
-    rows = pool_runs(tmp_path / "cv", collect(tmp_path / "cv")).rows
-    assert rows["not_located"].tolist() == [3]
-    assert "3 were not found in their images" in " ".join(findings(rows))
+    pooled = pool_runs(tmp_path / "cv", collect(tmp_path / "cv"))
+    assert pooled.rows["not_located"].tolist() == [3]
+    assert "3 were not found in their images" in " ".join(findings(pooled))

@@ -118,6 +118,7 @@ class ReportConfig(Config):
     name: Experiment
     outputs: Outputs
     max_belt_share: Share | None
+    language: Literal["en", "pt"]
     archive: Switch
 
 

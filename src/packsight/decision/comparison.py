@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from packsight.decision.certainty import BOUNDS, RESAMPLES, resampled
 from packsight.decision.terms import Figure
 
 LEVEL = 0.05
+POWER = 0.8  # to find a difference that is there
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,12 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 
 
 def tied_with_best(right: ArrayLike, best: int, level: float = LEVEL) -> np.ndarray:
-    """Which models cannot be told from the best, bool [M]; the best is one of them.
+    """Which models cannot be told from the best, bool [M]; the best is one of them."""
+    return corrected_p_values(right, best) >= level
+
+
+def corrected_p_values(right: ArrayLike, best: int) -> np.ndarray:
+    """How likely chance tells each model so far from the best, float64 [M]; 1 for the best.
 
     `right` [M, N] says which packages each model has right, nan where it was not asked; each pair
     is compared on the packages that both were asked, by McNemar's test with Holm's correction.
@@ -69,6 +75,21 @@ def tied_with_best(right: ArrayLike, best: int, level: float = LEVEL) -> np.ndar
     for row in others:
         both = ~np.isnan(table[[row, best]]).any(axis=0)
         p_values.append(mcnemar(table[row, both] == 1, table[best, both] == 1).p_value)
-    tied = np.full(len(table), True)
-    tied[others] = holm(p_values) >= level
-    return tied
+    corrected = np.ones(len(table))
+    corrected[others] = holm(p_values)
+    return corrected
+
+
+def packages_to_settle(first_alone: int, second_alone: int, packages: int) -> int | None:
+    """Packages on which McNemar's test would find such a difference four times in five.
+
+    So many of them were right by one model alone, of so many (Connor 1987). None where nothing
+    tells the two apart.
+    """
+    one, other = first_alone / packages, second_alone / packages
+    if one == other:
+        return None
+    level, power = norm.isf(LEVEL / 2), norm.ppf(POWER)
+    discordant, gap = one + other, one - other
+    root = level * np.sqrt(discordant) + power * np.sqrt(discordant - gap**2)
+    return int(np.ceil((root / gap) ** 2))

@@ -21,7 +21,7 @@ def report(cfg: DictConfig) -> Path:
 
     results = print_results(experiment, cfg.max_belt_share)
     decide_by_default(experiment)
-    page = write_report(experiment, *results)
+    page = write_report(experiment, *results, language=cfg.language)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

@@ -210,29 +210,3 @@ def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
                 captions.append(f"{image[:13]}  {name}")
         sheets[str(perspective)] = contact_sheet(tiles, captions, len(columns), tile_width=380)
     return sheets
-
-
-def belt_sentences(attributions: AttributionComparison) -> list[str]:
-    """Which model leans on the belt, with the interval."""
-    sentences = []
-    for name, (row, cells) in zip(attributions.names(), attributions.configurations(), strict=True):
-        belt = cells.get(("belt_share", "damaged"))
-        if belt is None:
-            continue
-        who = f"From the {row['perspective']}, {name}"
-        share, area = belt["mean"], belt["area"]
-        if pd.isna(belt["low"]):
-            sentences.append(f"{who} was measured on one package alone, which tells nothing.")
-            continue
-        numbers = (
-            f"a share of {share:.2f} ({belt['low']:.2f}–{belt['high']:.2f}) of what speaks for "
-            f"damaged on damaged packages lies on it, where the belt is {area:.2f} of the area"
-        )
-        if belt["low"] > area:
-            said = f"leans on the belt: {numbers}"
-        elif belt["high"] < area:
-            said = f"looks at the package more than at the belt: {numbers}"
-        else:
-            said = f"looks at the belt about as much as a map that says nothing would: {numbers}"
-        sentences.append(f"{who} {said}.")
-    return sentences

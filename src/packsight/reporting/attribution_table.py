@@ -6,15 +6,12 @@ import pandas as pd
 from rich.markup import escape
 
 from packsight.reporting.attribution_comparison import COMPARED, KEYS, AttributionComparison
-from packsight.reporting.leaderboard import camera, model, number, text
+from packsight.reporting.leaderboard import number, text
+from packsight.reporting.leaderboard_table import camera, model
+from packsight.reporting.wording import words
 from packsight.system.fitted_table import FittedTable
 
-CAPTION = (
-    "Mean over images of damaged packages, 95% interval by bootstrap over packages. Shares are of "
-    "what speaks for damaged; in brackets the share of area that the region covers, which a map "
-    "that says nothing would score. Pointing game: the map is highest on the damage. Deletion AUC, "
-    "of packages that were found: low where the score falls as the map's first pixels go."
-)
+CAPTION = words("en")("looks.caption")
 
 
 def attributions_table(attributions: AttributionComparison) -> FittedTable:

@@ -1,7 +1,6 @@
 """The runs of an experiment as one table, ranked by what they reached on validation."""
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +20,12 @@ from packsight.evaluation.results import (
 from packsight.runs.status import State, read_status
 from packsight.system.console import errors
 from packsight.system.files import replacing
-from packsight.system.fitted_table import FittedTable
 from packsight.system.tables import read_table
 
 # Ranks compare runs only where the same packages were scored by the same metric.
 COMPARABLE = ["data", "fold", "perspective", "monitor"]
 # What may tell two runs apart beside backbone and perspective; shown where it differs.
 SETTINGS = ("data", "share", "precision", "weights", "crop", "recipe", "fold", "seed", "variant")
-# Those whose values need no name beside them.
-PLAIN = ("fusion", "recipe", "precision", "test", "method")
-CAMERAS = {"top": "top camera", "side": "side camera", "both": "both cameras",
-           "pair": "pairs of images"}  # fmt: skip
 UNREADABLE = "unreadable"  # the state of a run of which a file is damaged
 TESTED = (
     "accuracy", "accuracy_low", "accuracy_high", "recall_damaged", "recall_intact", "auroc",
@@ -97,54 +91,6 @@ def varying(frame: pd.DataFrame) -> list[str]:
     return names if frame.duplicated(keys).any() else told
 
 
-def leaderboard_table(frame: pd.DataFrame) -> FittedTable:
-    """The leaderboard for the terminal; what all runs share stands in its caption."""
-    differing = varying(frame)
-    monitors = " / ".join(name.removeprefix("val/") for name in frame["monitor"].dropna().unique())
-    alike = [name for name in SETTINGS if frame[name].nunique(dropna=False) == 1]
-    shared = [f"{name} {value}" for name in alike if (value := text(frame[name].iloc[0]))]
-    packages = "–".join(sorted({text(count) for count in frame["test_packages"].dropna()}))
-    table = FittedTable(
-        "leaderboard",
-        ("model", "#", monitors, "accuracy", "damaged", "intact", "AUROC"),
-        f"#: rank by {monitors} on validation. Accuracy with 95% interval, recall of damaged and "
-        f"of intact, AUROC: {packages or 'no'} test packages. All runs: {', '.join(shared)}.",
-    )
-    for perspective, runs in frame.groupby("perspective", dropna=False):
-        table.add_heading(escape(camera(perspective)))
-        for _, run in runs.iterrows():
-            finished = run["state"] == "done"
-            table.add_row(
-                model(run, differing) + _warning(run),
-                text(run["rank"]),
-                number(run["monitor_value"], 3),
-                _interval(run) if finished else escape(text(run["state"])),
-                number(run["test_recall_damaged"]),
-                number(run["test_recall_intact"]),
-                number(run["test_auroc"], 3),
-            )
-            for part in Perspective:
-                if not pd.isna(accuracy := run[f"test_accuracy_{part}"]):
-                    table.add_row(f"  its {part} images", "", "", number(accuracy), "", "", "")
-    return table
-
-
-def camera(perspective: Any) -> str:
-    """What a perspective's rows stand under."""
-    return CAMERAS.get(text(perspective), text(perspective))
-
-
-def model(row: pd.Series, differing: Sequence[str]) -> str:
-    """A model's cell, as markup: its backbone, then the settings that tell it from others."""
-    words = [
-        value if name in PLAIN else f"{name}={value}"
-        for name in differing
-        if (value := text(row[name]))
-    ]
-    settings = f" [dim]{escape(', '.join(words))}[/]" if words else ""
-    return escape(text(row["backbone"])) + settings
-
-
 def text(value: Any) -> str:
     """A cell; what is missing is empty."""
     return "" if pd.isna(value) else str(value)
@@ -152,16 +98,6 @@ def text(value: Any) -> str:
 
 def number(value: Any, digits: int = 2) -> str:
     return "" if pd.isna(value) else f"{value:.{digits}f}"
-
-
-def _warning(run: pd.Series) -> str:
-    return f" [red]! belt {run['belt_share']:.2f}[/]" if run["leans_on_belt"] else ""
-
-
-def _interval(run: pd.Series) -> str:
-    """Test accuracy and its 95 % interval: `0.95 0.76–0.99`."""
-    accuracy, low, high = (run[f"test_accuracy{end}"] for end in ("", "_low", "_high"))
-    return "" if pd.isna(accuracy) else f"{accuracy:.2f} [dim]{low:.2f}–{high:.2f}[/]"
 
 
 def settings(config: TrainConfig, folder: Path) -> dict[str, Any]:

@@ -1,60 +1,37 @@
 """An experiment as one self-contained HTML page that opens anywhere, offline."""
 
 import base64
+import hashlib
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from io import BytesIO
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.figure import Figure
-from PIL import Image
 
-from packsight.domain import Split
-from packsight.errors import UserError
-from packsight.evaluation.figures import (
-    confusion_figure,
-    history_figure,
-    losses_figure,
-    roc_pr_figure,
-    score_figure,
-)
-from packsight.evaluation.results import read_history, read_predictions
+from packsight.evaluation.figures import losses_figure
 from packsight.explanation.gallery import DENSITY
+from packsight.reporting.answers import Answer, is_settled, what_happens, which
 from packsight.reporting.attribution_comparison import (
     COMPARED,
     AttributionComparison,
     attributions_figure,
-    belt_sentences,
 )
-from packsight.reporting.attribution_table import CAPTION, attributions_cells
-from packsight.reporting.findings import findings
-from packsight.reporting.leaderboard import UNREADABLE, number, text, varying
+from packsight.reporting.attribution_table import attributions_cells
+from packsight.reporting.attribution_words import belt_sentences, where_it_looks
+from packsight.reporting.decision_figures import reliability_figures, threshold_figures
+from packsight.reporting.findings import chance, findings
+from packsight.reporting.leaderboard import text, varying
+from packsight.reporting.pictures import jpeg, svg
 from packsight.reporting.pooling import Pooled, shown
+from packsight.reporting.run_view import run_view
+from packsight.reporting.serving import Serving, preferred, read_serving
+from packsight.reporting.wording import Words, words
 from packsight.system.console import track
 from packsight.system.files import replacing
-from packsight.system.tables import read_table
 
-SHEET_WIDTH = 1400  # pixels of a contact sheet in the page
-SHEET_QUALITY = 78  # of its JPEG, 0..100
-
-
-@dataclass(frozen=True)
-class RunView:
-    """What the page shows of one run; pictures are data URIs, None where there is none."""
-
-    row: pd.Series
-    name: str
-    history: pd.DataFrame
-    curves: str | None
-    confusion: str | None
-    roc_pr: str | None
-    scores: str | None
-    sheet: str | None
-    panels: list[str]
+TEMPLATES = Path(__file__).parent / "template"
 
 
 def write_report(
@@ -62,130 +39,156 @@ def write_report(
     frame: pd.DataFrame,
     pooled: Pooled,
     attributions: AttributionComparison | None = None,
+    language: str = "en",
 ) -> Path:
     """Write an experiment's report.html from its leaderboard, pooled runs and explanations."""
+    say = words(language)
     differing = varying(frame)
     runs = [
-        _view(experiment, row, differing)
+        run_view(experiment, row, differing, say)
         for _, row in track(frame.iterrows(), "report", total=len(frame))
     ]
     histories = {run.name: run.history for run in runs if len(run.history)}
     rows = shown(pooled.rows)
-    environment = Environment(
-        loader=PackageLoader("packsight.reporting", ""),
-        autoescape=True,  # whatever comes from run folders is text, never markup
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "text": text, "duration": _duration}
     pooled_rows = [row for _, row in rows.iterrows()] if pooled.tells_more else []
     lows = [*frame["test_accuracy_low"].dropna(), *(row["accuracy_low"] for row in pooled_rows)]
-    page = environment.get_template("page.html.j2").render(
+    serving = read_serving(experiment, frame, pooled)
+    found = attributions if attributions is not None and len(attributions.rows) else None
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
+    page = _environment(say).get_template("page.html.j2").render(
+        script=script,
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
         name=experiment.resolve().name,
+        answers=_answers(experiment, serving, frame, pooled, found, say),
+        decision=_decision_view(serving, say),
         runs=runs,
         counts=frame["state"].value_counts().sort_index().to_dict(),
         data=sorted(frame["data"].dropna().unique()),
         packages=int(rows["packages"].max()) if len(rows) else 0,
-        findings=[*findings(pooled.rows), *(belt_sentences(attributions) if attributions else [])],
-        attributions=_attributions_view(experiment, attributions)
-        if attributions and len(attributions.rows)
-        else None,
+        findings=[
+            *findings(pooled, say),
+            *(belt_sentences(found, pooled, say) if found is not None else []),
+        ],
+        attributions=None if found is None else _attributions_view(experiment, found, say),
         pooled=pooled_rows,
         pooled_differing=varying(rows),
+        against=_against(frame, pooled, rows, say),
         differing=differing,
-        density=DENSITY,
-        monitors=[name.removeprefix("val/") for name in frame["monitor"].dropna().unique()],
+        density=round(DENSITY),
+        monitors=[
+            say.translated(name.removeprefix("val/")) for name in frame["monitor"].dropna().unique()
+        ],
         # The left end of the interval bars: tenths, with room for every interval.
         floor=math.floor(min([*lows, 0.5]) * 10) / 10,
-        losses=_svg(losses_figure(histories)) if histories else None,
-    )
+        losses=svg(losses_figure(histories), say) if histories else None,
+    )  # fmt: skip
     file = experiment / "report.html"
     with replacing(file) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return file
 
 
-def _attributions_view(experiment: Path, attributions: AttributionComparison) -> dict[str, Any]:
-    """What the page shows of the comparison of attributions."""
-    sheets = sorted(experiment.glob("attributions_*.png"))
+def _environment(say: Words) -> Environment:
+    """Jinja's environment; `say` looks words up, and numbers are written as its language does."""
+    environment = Environment(
+        loader=PackageLoader("packsight.reporting", "template"),
+        autoescape=True,  # whatever comes from run folders is text, never markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"say": say, "language": say("language.tag")}
+    environment.filters |= {"number": partial(_number, say), "text": text, "duration": _duration}
+    return environment
+
+
+def _answers(
+    experiment: Path,
+    serving: Serving | None,
+    frame: pd.DataFrame,
+    pooled: Pooled,
+    attributions: AttributionComparison | None,
+    say: Words,
+) -> list[Answer]:
+    """The four of the first screen; none where nothing was tested and nothing decided."""
+    best = preferred(pooled)
+    if serving is None and best is None:
+        return []
+    place = experiment.as_posix()
+    chosen = best if serving is None else serving.row
+    return [
+        which(serving, frame, pooled, place, say),
+        what_happens(serving, best, say),
+        is_settled(serving, chosen, pooled, say),
+        where_it_looks(serving, frame, pooled, attributions, place, say),
+    ]
+
+
+def _decision_view(serving: Serving | None, say: Words) -> dict[str, Any] | None:
+    """Pictures of a decision whose validation scores are here."""
+    if serving is None or serving.candidate is None:
+        return None
+    scores = serving.candidate.packages["probability"].to_numpy(dtype=float)
+    damaged = serving.candidate.damaged.to_numpy(dtype=bool)
     return {
-        "columns": ["camera", "model", *(name for *_, name in COMPARED)],
-        "rows": attributions_cells(attributions),
-        "caption": CAPTION,
-        "methods": sorted(attributions.rows["method"].unique()),
-        "sanity": attributions.sanity,
-        "figure": _svg(attributions_figure(attributions)),
-        "sheets": {file.stem.removeprefix("attributions_"): _jpeg(file) for file in sheets},
+        "packages": len(scores),
+        "share": serving.decision.share,
+        "method": say.named("calibration", serving.decision.calibration.method.value),
+        "costs": [svg(one, say) for one in threshold_figures(serving.decision, scores, damaged)],
+        "reliability": [
+            svg(one, say) for one in reliability_figures(serving.decision, scores, damaged)
+        ],
     }
 
 
-def _view(experiment: Path, row: pd.Series, differing: list[str]) -> RunView:
-    folder = experiment / row["folder"]
-    parts = [row["backbone"], row["perspective"], *(row[key] for key in differing)]
-    name = " · ".join(filter(None, map(text, parts))) or row["folder"]
-    readable = row["state"] != UNREADABLE
-    history = read_history(folder / "history.csv") if readable else pd.DataFrame()
-    test = pd.DataFrame()
-    if row["state"] == "done" and (folder / "predictions.csv").is_file():
-        table = read_predictions(folder)
-        test = table[table["split"] == Split.TEST]
+def _against(
+    frame: pd.DataFrame, pooled: Pooled, rows: pd.DataFrame, say: Words
+) -> dict[str | int, tuple[str, str]]:
+    """For each row of the pooled table, and each run of a single split, how it stands to the best.
 
-    def picture(draw: Callable[[pd.DataFrame, str], Figure], table: pd.DataFrame) -> str | None:
-        return _svg(draw(table, name)) if len(table) else None
-
-    return RunView(
-        row=row,
-        name=name,
-        history=history,
-        curves=picture(history_figure, history),
-        confusion=picture(confusion_figure, test),
-        roc_pr=picture(roc_pr_figure, test),
-        scores=picture(score_figure, test),
-        sheet=_jpeg(folder / "explanations" / "contact_sheet.png"),
-        panels=_panels(folder / "explanations"),
-    )
+    A word and the difference with its interval, in points.
+    """
+    found: dict[str | int, tuple[str, str]] = {}
+    for place, (_, row) in enumerate(pooled.rows.iterrows()):
+        if pd.isna(row["rank"]) or pd.isna(row["p_value"]):
+            told = ("", "")
+        elif pd.isna(row["difference"]):
+            told = (say("tied.best"), "")
+        else:
+            how = "tied" if row["tied"] else "better" if row["difference"] > 0 else "worse"
+            ends = [100 * row[f"difference{end}"] for end in ("", "_low", "_high")]
+            known = "points" if not pd.isna(ends[1]) else "point"
+            gap = say(f"tied.{known}", value=ends[0], low=ends[1], high=ends[2])
+            told = (say(f"tied.{how}"), f"{gap}, {chance(row['p_value'], say)}")
+        found[place] = told
+        if row["test"] == "split" and row["fusion"] == "" and place < len(pooled.folders):
+            found |= dict.fromkeys(pooled.folders[place], told)
+    return found
 
 
-def _panels(folder: Path) -> list[str]:
-    """The first panel of each outcome, as pictures."""
-    if not (folder / "attributions.csv").is_file():
-        return []
-    try:
-        table = read_table(
-            folder / "attributions.csv", ["serial", "perspective", "outcome"], str, 0,
-            keep_default_na=False,
-        )  # fmt: skip
-    except UserError:  # told where the maps are compared
-        return []
-    names = table["serial"] + "_" + table["perspective"]
-    shown = table[[(folder / "panels" / f"{name}.png").is_file() for name in names]]
-    first = names[shown.drop_duplicates("outcome").index]
-    return [*filter(None, (_jpeg(folder / "panels" / f"{name}.png") for name in first))]
+def _attributions_view(
+    experiment: Path, attributions: AttributionComparison, say: Words
+) -> dict[str, Any]:
+    """What the page shows of the comparison of attributions."""
+    sheets = sorted(experiment.glob("attributions_*.png"))
+    cells = attributions_cells(attributions)
+    return {
+        "columns": [say("table.camera"), say("table.model"),
+                    *(say.translated(name) for *_, name in COMPARED)],
+        "rows": [
+            [say.named("camera", camera), model, *map(say.localised, values)]
+            for camera, model, *values in cells
+        ],
+        "methods": sorted(map(say.translated, attributions.rows["method"].unique())),
+        "sanity": [(say.translated(said), "FAILS" in said) for said in attributions.sanity],
+        "figure": svg(attributions_figure(attributions), say),
+        "sheets": {file.stem.removeprefix("attributions_"): jpeg(file) for file in sheets},
+    }  # fmt: skip
 
 
-def _svg(figure: Figure) -> str:
-    """A data URI; as the source of an <img>, an SVG can neither run scripts nor load anything."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    return _uri("image/svg+xml", buffer.getvalue())
-
-
-def _jpeg(file: Path) -> str | None:
-    """A picture as a smaller JPEG's data URI; None where it is missing or unreadable."""
-    buffer = BytesIO()
-    try:
-        with Image.open(file) as image:
-            sheet = image.convert("RGB")
-            sheet.thumbnail((SHEET_WIDTH, sheet.height))
-            sheet.save(buffer, "JPEG", quality=SHEET_QUALITY, optimize=True)
-    except OSError:
-        return None
-    return _uri("image/jpeg", buffer.getvalue())
-
-
-def _uri(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode('ascii')}"
+def _number(say: Words, value: Any, digits: int = 2) -> str:
+    return "" if pd.isna(value) else say.localised(f"{value:.{digits}f}")
 
 
 def _duration(seconds: float) -> str:

@@ -1,20 +1,21 @@
 """The folds of each configuration as one row, and the two cameras' models fused."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from packsight.domain import Fusion, Split
+from packsight.domain import LABELS, Fusion, Split
 from packsight.errors import UserError
 from packsight.evaluation.calibration import calibrate, crossfit
 from packsight.evaluation.cross_validation import intervals, pool
 from packsight.evaluation.metrics import classification_metrics, located
 from packsight.evaluation.results import read_predictions
 from packsight.evaluation.verdicts import by_package, fuse_folds
+from packsight.reporting.comparisons import against_best, package_right
 from packsight.reporting.leaderboard import text
 from packsight.system.console import console
 from packsight.system.files import replacing
@@ -40,7 +41,7 @@ class Configuration:
     settings: dict[str, Any]  # KEYS; test is "folds" or "split", fusion "" for one model
     predictions: pd.DataFrame  # predictions.csv, and fold: 0 for the fixed split
     seconds: float  # of training, all folds together
-    folders: tuple[str, ...] = ()  # of its runs; none of fused ones
+    folders: tuple[str, ...] = ()  # of its runs, or of those that were fused
 
 
 @dataclass(frozen=True)
@@ -49,16 +50,28 @@ class Pooled:
 
     rows: one row per configuration, KEYS and results, best first in each perspective. `rank` is by
     validation, among those that have the most folds; `lacks` names the folds that others have.
+    `tied`: cannot be told from the best of its perspective (`against_best`).
     verdicts: the packages of the fused configuration that validation chooses, columns VERDICT.
+    right: whether each test package is told rightly, 1 or 0, nan where it was not tested; by
+    serial, a column for each row of `rows`. damaged: which of them are. folders: each row's runs.
     """
 
     rows: pd.DataFrame
     verdicts: pd.DataFrame
+    right: pd.DataFrame = field(default_factory=pd.DataFrame)
+    damaged: pd.Series = field(default_factory=lambda: pd.Series(dtype=bool))
+    folders: tuple[tuple[str, ...], ...] = ()
 
     @property
     def tells_more(self) -> bool:
         """Whether rows hold what the leaderboard does not: folds, or fused cameras."""
         return bool(self.rows["test"].eq("folds").any() or self.rows["fusion"].ne("").any())
+
+    @property
+    def tied_runs(self) -> set[str]:
+        """The runs of a single split that cannot be told from the best of their camera."""
+        single = self.rows["test"].eq("split") & self.rows["fusion"].eq("") & self.rows["tied"]
+        return {self.folders[place][0] for place in single.to_numpy().nonzero()[0]}
 
 
 def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:
@@ -78,7 +91,21 @@ def pool_runs(experiment: Path, frame: pd.DataFrame) -> Pooled:
     tables = [_verdicts(everything[index]) for index in chosen]
     verdicts = pd.concat(tables) if tables else pd.DataFrame(columns=VERDICT)
     order = [*COMPARABLE, "perspective", "rank", "backbone", "fusion"]
-    return Pooled(rows.sort_values(order, ignore_index=True), verdicts)
+    rows = rows.sort_values(order)
+    ordered = [everything[index] for index in rows.index]
+    right, damaged = _tested(ordered)
+    rows = against_best(rows.reset_index(drop=True), right, damaged, [*COMPARABLE, "perspective"])
+    return Pooled(rows, verdicts, right, damaged, tuple(one.folders for one in ordered))
+
+
+def _tested(configurations: Sequence[Configuration]) -> tuple[pd.DataFrame, pd.Series]:
+    """Which test packages each configuration has right, and which of them are damaged."""
+    if not configurations:
+        return pd.DataFrame(), pd.Series(dtype=bool)
+    right = [package_right(one.predictions) for one in configurations]
+    labels = pd.concat([one.predictions[["serial", "label"]] for one in configurations])
+    damaged = labels.drop_duplicates("serial").set_index("serial")["label"] == LABELS[1]
+    return pd.concat(right, axis=1, keys=range(len(right))), damaged
 
 
 def write_pooled(experiment: Path, frame: pd.DataFrame) -> Pooled:
@@ -199,7 +226,8 @@ def _fuse(top: Configuration, side: Configuration) -> list[Configuration]:
             console.print(f"[dim]{settings['backbone']}, {FUSED}: {reason}[/]")
             continue
         fused = settings | {"fusion": kind.value}
-        found.append(Configuration(fused, verdicts, top.seconds + side.seconds))
+        folders = (*top.folders, *side.folders)
+        found.append(Configuration(fused, verdicts, top.seconds + side.seconds, folders))
     return found
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 from rich.markup import escape
 
-from packsight.reporting.leaderboard import camera, model, number, text
+from packsight.reporting.leaderboard import number, text
+from packsight.reporting.leaderboard_table import camera, model, rank
 from packsight.reporting.pooling import shown
 from packsight.system.fitted_table import FittedTable
 
@@ -13,14 +14,15 @@ CAPTION = (
     "#: rank on validation ({monitors}, mean of the folds) among configurations with the most "
     "folds; it also chose the fusion. On test: accuracy and AUROC with 95% interval by bootstrap "
     "over packages (Wilson's where all are right, and for a single split), recall of damaged / of "
-    "intact; moved: accuracy once validation packages have moved the threshold. All rows: {shared}."
+    "intact; moved: accuracy once validation packages have moved the threshold. =: cannot be told "
+    "from the best (McNemar's test, Holm's correction). All rows: {shared}."
 )
 
 
 def pooled_table(rows: pd.DataFrame) -> FittedTable:
     """One row per configuration; what all share stands in the caption."""
     rows = shown(rows)
-    telling = [*_telling(rows), "lacks"]
+    names = [*telling(rows), "lacks"]
     monitors = " / ".join(name.removeprefix("val/") for name in rows["monitor"].dropna().unique())
     folds = rows["folds"].max()
     alike = [name for name in ORDER if rows[name].nunique(dropna=False) == 1]
@@ -34,8 +36,8 @@ def pooled_table(rows: pd.DataFrame) -> FittedTable:
         table.add_heading(escape(camera(perspective)))
         for _, row in of_camera.iterrows():
             table.add_row(
-                model(row, telling),
-                text(row["rank"]),
+                model(row, names),
+                rank(row),
                 number(row["monitor_value"], 3),
                 _with_interval(row, "accuracy"),
                 f"{number(row['recall_damaged'])}/{number(row['recall_intact'])}",
@@ -45,7 +47,7 @@ def pooled_table(rows: pd.DataFrame) -> FittedTable:
     return table
 
 
-def _telling(rows: pd.DataFrame) -> list[str]:
+def telling(rows: pd.DataFrame) -> list[str]:
     """The fewest settings, in their order, that tell all rows apart as far as any can."""
     keys = ["perspective", "backbone"]
     for name in ORDER:

@@ -13,7 +13,8 @@ from packsight.decision.rule import FILE as DECISION
 from packsight.errors import UserError
 from packsight.reporting.attribution_comparison import AttributionComparison, write_attributions
 from packsight.reporting.attribution_table import attributions_table
-from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
+from packsight.reporting.leaderboard import write_leaderboard
+from packsight.reporting.leaderboard_table import leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, write_pooled
 from packsight.reporting.pooling_table import pooled_table
@@ -55,6 +56,7 @@ def print_results(
     """
     frame = write_leaderboard(experiment, max_belt_share)
     pooled = write_pooled(experiment, frame)
+    frame = frame.assign(tied=frame["folder"].isin(pooled.tied_runs))
     attributions = write_attributions(experiment, frame)
     if frame["fold"].isna().any():
         console.print(leaderboard_table(frame))
