@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from packsight.reporting.learning import fit_of, fit_sentence, learning_curve
+from packsight.reporting.wording import words
 
 
 def history(train_loss, val_loss, train=0.95, val=0.95, seed=0) -> pd.DataFrame:
@@ -35,7 +36,8 @@ def test_the_advice_fits_the_history(train_loss, val_loss, train, said):
     if said.startswith("neither"):
         folds = [fold.assign(**{"val/accuracy": train}) for fold in folds]
     fit = fit_of(folds, [15, 15, 15])
-    assert said in fit_sentence(fit)
+    assert said in fit_sentence(fit, "side", "net")
+    assert fit_sentence(fit, "side", "net", words("pt")) != fit_sentence(fit, "side", "net")
 
 
 def test_the_numbers_are_those_of_the_chosen_epochs():

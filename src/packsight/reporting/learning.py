@@ -2,14 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import theilslopes
 
+from packsight.configuration.stored import read_config
+from packsight.evaluation.results import read_history
+from packsight.reporting.pooling import Pooled
+from packsight.reporting.wording import Words, words
+
+ENGLISH = words("en")
 SHARES = 3  # of the training packages, at least, for a learning curve
 LATE = 0.5  # of the epochs, the last ones, whose trend is told
-STILL = 0.02  # of accuracy: what the last packages of a curve bring, or a gap, that is worth a word
+STILL = 0.02  # of accuracy, or of a curve's last value: less is not worth a word
 
 
 @dataclass(frozen=True)
@@ -55,33 +63,58 @@ def fit_of(histories: Sequence[pd.DataFrame], epochs: Sequence[int]) -> Fit | No
     )  # fmt: skip
 
 
-def fit_sentence(fit: Fit) -> str:
+def fit_sentences(
+    experiment: Path, frame: pd.DataFrame, pooled: Pooled, say: Words = ENGLISH
+) -> list[str]:
+    """What the best model of each camera says of its training, and what would help it."""
+    epochs = dict(zip(frame["folder"], frame["best_epoch"], strict=True))
+    sentences = []
+    for place, (_, row) in enumerate(pooled.rows.iterrows()):
+        if pd.isna(row["rank"]) or row["rank"] != 1 or row["fusion"]:
+            continue
+        folders = pooled.folders[place]
+        histories = [read_history(experiment / folder / "history.csv") for folder in folders]
+        chosen = [
+            history["epoch"].max() if _takes_the_last(experiment / folder) else epochs[folder]
+            for folder, history in zip(folders, histories, strict=True)
+            if len(history)
+        ]
+        fit = fit_of(histories, chosen) if len(chosen) == len(histories) else None
+        if fit is not None:
+            sentences.append(fit_sentence(fit, row["perspective"], row["backbone"], say))
+    return sentences
+
+
+def _takes_the_last(folder: Path) -> bool:
+    """Whether a run keeps its last epoch, whatever validation says."""
+    best: Any = read_config(folder).callbacks.get("best") or {}
+    return bool(best.get("monitor") == "epoch")
+
+
+def fit_sentence(fit: Fit, perspective: str, model: str, say: Words = ENGLISH) -> str:
     """What a fit says, with the numbers that it rests on, and what would help."""
     low, high = fit.slope
-    numbers = (
-        f"{fit.train:.0%} of training and {fit.val:.0%} of validation images right at the chosen "
-        f"epoch; validation loss per epoch, in the last half of {fit.epochs}: {low:+.4f} to "
-        f"{high:+.4f} (95% interval)"
-    )
-    return f"{numbers}: {_advice(fit)}."
+    camera = say.named("camera_title", perspective)
+    advice = say(f"learning.{_advice(fit)}")
+    numbers = {"train": fit.train, "val": fit.val, "low": low, "high": high, "epochs": fit.epochs}
+    return say("learning.fit", camera=camera, model=model, advice=advice, **numbers)
 
 
 def _advice(fit: Fit) -> str:
+    """What would help, as the catalogues' key."""
     low, high = fit.slope
-    wide = fit.gap > max(STILL, 2 * fit.spread if np.isfinite(fit.spread) else STILL)
     if low > 0:
-        return "validation got worse while training went on; fewer epochs or more regularisation"
+        return "worse"
     if high < 0 and fit.learning:
-        return "both were still learning; more epochs would help"
-    if wide:
-        return "it knows its training images better than others; more packages or regularisation"
-    return "neither more epochs nor more regularisation is called for"
+        return "unfinished"
+    spread = fit.spread if np.isfinite(fit.spread) else 0.0
+    return "by_heart" if fit.gap > max(STILL, 2 * spread) else "enough"
 
 
-def learning_curve(rows: pd.DataFrame) -> list[str]:
+def learning_curve(rows: pd.DataFrame, say: Words = ENGLISH) -> list[str]:
     """A sentence for each configuration that was trained on several shares of its packages.
 
-    `rows` are those of `Pooled`: share (nan for all), monitor_value and validation's accuracy.
+    `rows` are those of `Pooled`: share (nan for all), and the monitored value on validation.
     """
     rows = rows.assign(share=rows["share"].astype(float).fillna(1.0))
     apart = ["data", "test", "perspective", "fusion", "backbone", "precision", "recipe", "crop"]
@@ -90,17 +123,18 @@ def learning_curve(rows: pd.DataFrame) -> list[str]:
         curve = group.groupby("share")["monitor_value"].mean().sort_index()
         if len(curve) < SHARES:
             continue
-        monitor, mode = group["monitor"].iloc[0], group["monitor_mode"].iloc[0]
-        told = ", ".join(f"{value:.3f} from {share:.0%}" for share, value in curve.items())
-        brought = (curve.iloc[-1] - curve.iloc[-2]) * (1 if mode == "max" else -1)
-        worth = abs(brought) > STILL * abs(curve.iloc[-2])
-        verdict = (
-            "the last packages still helped, so more of them would"
-            if worth and brought > 0
-            else "the last packages no longer helped, so more of them would change little"
-        )
+        values = [say("learning.from", value=v, share=s) for s, v in curve.items()]
+        rises = group["monitor_mode"].iloc[0] == "max"
+        brought = (curve.iloc[-1] - curve.iloc[-2]) * (1 if rises else -1)
+        helped = brought > STILL * abs(curve.iloc[-2])
         sentences.append(
-            f"{backbone} on {perspective}, {monitor} by share of the training packages: {told}: "
-            f"{verdict}."
+            say(
+                "learning.curve",
+                camera=say.named("camera_title", perspective),
+                model=backbone,
+                monitor=group["monitor"].iloc[0],
+                values=", ".join(values),
+                verdict=say("learning.helped" if helped else "learning.flat"),
+            )
         )
     return sentences

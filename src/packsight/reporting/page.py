@@ -23,6 +23,7 @@ from packsight.reporting.attribution_words import belt_sentences, where_it_looks
 from packsight.reporting.decision_figures import reliability_figures, threshold_figures
 from packsight.reporting.findings import chance, findings
 from packsight.reporting.leaderboard import text, varying
+from packsight.reporting.learning import fit_sentences, learning_curve
 from packsight.reporting.pictures import jpeg, svg
 from packsight.reporting.pooling import Pooled, shown
 from packsight.reporting.run_view import run_view
@@ -69,6 +70,8 @@ def write_report(
         findings=[
             *findings(pooled, say),
             *(belt_sentences(found, pooled, say) if found is not None else []),
+            *fit_sentences(experiment, frame, pooled, say),
+            *learning_curve(rows, say),
         ],
         attributions=None if found is None else _attributions_view(experiment, found, say),
         pooled=pooled_rows,
