@@ -21,9 +21,10 @@ def predict(cfg: DictConfig) -> Path:
 
         decision = find_decision(cfg.decision.path, cfg.run, runs, cfg.member)
         if decision is None:
+            whole = "<its experiment>" if str(cfg.run).endswith(".ckpt") else cfg.run
             console.print(
                 "no decision: a package is called damaged from 0.5 on; one that fits your line: "
-                f"python scripts/decide.py run={cfg.run}",
+                f"python scripts/decide.py run={whole}",
                 markup=False,
                 highlight=False,
                 soft_wrap=True,
