@@ -40,7 +40,7 @@ class Words(Formatter):
 
     def format_field(self, value: Any, format_spec: str) -> str:
         text = super().format_field(value, format_spec)
-        return text if isinstance(value, str) else self.localised(text)
+        return text if isinstance(value, str) else self.localised(text.replace("-", "−"))
 
     def localised(self, number: str) -> str:
         """A number that Python wrote, with this language's signs."""
