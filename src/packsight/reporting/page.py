@@ -23,7 +23,6 @@ from packsight.evaluation.figures import (
     score_figure,
 )
 from packsight.evaluation.results import read_history, read_predictions
-from packsight.explanation.gallery import DENSITY
 from packsight.reporting.attribution_comparison import (
     COMPARED,
     AttributionComparison,
@@ -94,7 +93,6 @@ def write_report(
         pooled=pooled_rows,
         pooled_differing=varying(rows),
         differing=differing,
-        density=DENSITY,
         monitors=[name.removeprefix("val/") for name in frame["monitor"].dropna().unique()],
         # The left end of the interval bars: tenths, with room for every interval.
         floor=math.floor(min([*lows, 0.5]) * 10) / 10,
