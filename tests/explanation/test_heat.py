@@ -31,7 +31,7 @@ def _coloured(picture: np.ndarray) -> np.ndarray:
 
 def test_a_spot_counts_what_it_adds_to_the_score():
     found = heat(_attribution(_spot(4.0)), 0.98)
-    assert found.spots.max() == pytest.approx(4.0, rel=0.05)
+    assert found.spots.max() == pytest.approx(4.0, rel=0.1)
     assert found.in_logits
     assert found.scale == f"full colour {found.full:.2g} logits a spot"
 

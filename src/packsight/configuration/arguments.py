@@ -18,6 +18,7 @@ from packsight.errors import UserError
 VALUES = {
     ("evaluate", "data"): "data.path",
     ("explain", "data"): "data.path",
+    ("report", "data"): "data.path",
     ("predict", "perspective"): "perspective.name",
 }
 ENGINES = ("hydra/launcher", "hydra/sweeper")

@@ -112,6 +112,8 @@ class ReportConfig(Config):
     outputs: Outputs
     max_belt_share: Share | None
     archive: Switch
+    data: PreparedConfig
+    max_unpacked_gb: Positive
 
 
 class BenchmarkConfig(Config):

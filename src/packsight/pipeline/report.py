@@ -16,7 +16,10 @@ def report(cfg: DictConfig) -> Path:
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 
-    page = write_report(experiment, *print_results(experiment, cfg.max_belt_share))
+    data = Path(cfg.data.path) if cfg.data.path else None
+    max_bytes = int(cfg.max_unpacked_gb * 10**9)
+    results = print_results(experiment, cfg.max_belt_share, data, max_bytes)
+    page = write_report(experiment, *results)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

@@ -17,6 +17,7 @@ from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, write_pooled
 from packsight.reporting.pooling_table import pooled_table
+from packsight.reporting.suspect_sheet import write_suspects
 from packsight.runs.journal import Ending, Outcome
 from packsight.system.archive import pack
 from packsight.system.console import console
@@ -47,15 +48,20 @@ def pack_models(experiment: Path) -> Path:
 
 
 def print_results(
-    experiment: Path, max_belt_share: float | None = None
+    experiment: Path,
+    max_belt_share: float | None = None,
+    data: Path | None = None,
+    max_bytes: int = 20 * 10**9,
 ) -> tuple[pd.DataFrame, Pooled, AttributionComparison]:
-    """Write leaderboard.csv, pooled.csv, verdicts.csv and attributions.csv; print what they tell.
+    """Write leaderboard.csv, pooled.csv, verdicts.csv, attributions.csv and suspects.csv; tell.
 
+    `data` are the prepared data of the runs, for pictures; None: those beside the experiment.
     Where there are folds, the single runs stand in leaderboard.csv alone: they would fill pages.
     """
     frame = write_leaderboard(experiment, max_belt_share)
     pooled = write_pooled(experiment, frame)
     attributions = write_attributions(experiment, frame)
+    write_suspects(experiment, frame, pooled.rows, data, max_bytes)
     if frame["fold"].isna().any():
         console.print(leaderboard_table(frame))
     if pooled.tells_more:
