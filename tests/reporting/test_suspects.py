@@ -43,7 +43,7 @@ def test_a_wrong_label_comes_first_and_both_its_images_together():
     top = _images("top", s3=0.04, s5=0.01, s6=0.55)
     found = suspects(pd.concat([top, _images("side", s3=0.02)]))
     assert [int(serial) for serial in found["serial"]] == [3, 3, 5, 6]
-    assert found["camera"].tolist() == ["top", "side", "top", "top"]
+    assert found["camera"].tolist() == ["side", "top", "top", "top"]
     assert found["rank"].tolist() == [1, 2, 3, 4]
     assert found["reason"].tolist() == [
         "label contradicted",
