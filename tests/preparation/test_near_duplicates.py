@@ -13,7 +13,7 @@ from packsight.preparation.near_duplicates import near_duplicates, told
 def _picture(seed: int) -> np.ndarray:
     """A box with its own print on a belt that all share, RGB uint8."""
     belt = cv2.resize(np.random.default_rng(99).integers(60, 90, (9, 16, 3), np.uint8), (320, 180))
-    noise = np.random.default_rng(seed).integers(0, 255, (6, 10, 3), np.uint8)
+    noise = np.random.default_rng(seed).integers(0, 255, (12, 20, 3), np.uint8)
     belt[40:140, 60:260] = cv2.resize(noise, (200, 100), interpolation=cv2.INTER_CUBIC)
     return belt
 
@@ -30,7 +30,7 @@ def _table(folder: Path, pictures: list[np.ndarray], **columns: object) -> pd.Da
 CHANGES = {
     "jpeg": lambda image: cv2.imdecode(cv2.imencode(".jpg", image, [1, 50])[1], 1),
     "lighter": lambda image: cv2.convertScaleAbs(image, alpha=1.1, beta=8),
-    "moved": lambda image: np.roll(image, 1, axis=(0, 1)),
+    "shrunk": lambda image: cv2.resize(cv2.resize(image, (160, 90)), (320, 180)),
 }
 
 

@@ -13,6 +13,7 @@ def report(cfg: DictConfig) -> Path:
 
     experiment = Path(cfg.outputs, cfg.name)
     run_folders(experiment)  # that there is one, before anything heavy is imported
+    from packsight.reporting.model_card import write_model_card
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 
@@ -20,6 +21,7 @@ def report(cfg: DictConfig) -> Path:
     max_bytes = int(cfg.max_unpacked_gb * 10**9)
     results = print_results(experiment, cfg.max_belt_share, data, max_bytes)
     page = write_report(experiment, *results)
+    write_model_card(experiment)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

@@ -55,9 +55,9 @@ def told(found: Mapping[str, Any]) -> str:
     """What `near_duplicates` found, in a sentence with the closest pair."""
     one, other = found["pairs"][0]["images"]
     return (
-        f"near-duplicates across splits or folds: {found['count']}, such as {one} and {other}, which "
-        "look like one picture. summary.json names them; if a package has two serials, "
-        "correct one of them, for a model is tested on what it has learned."
+        f"near-duplicates across splits or folds: {found['count']}, such as {one} and {other}; "
+        "summary.json names them. If they show one package under two serials, leave one out: a "
+        "model would be tested on what it has learned."
     )
 
 

@@ -14,6 +14,8 @@ from packsight.errors import UserError
 from packsight.reporting.attribution_comparison import AttributionComparison, write_attributions
 from packsight.reporting.attribution_table import attributions_table
 from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
+from packsight.reporting.model_card import FILE as CARD
+from packsight.reporting.model_card import write_model_card
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, write_pooled
 from packsight.reporting.pooling_table import pooled_table
@@ -41,7 +43,8 @@ def pack_models(experiment: Path) -> Path:
     if not runs:
         raise UserError(f"{experiment} holds no trained run; train one with scripts/train.py.")
     members = [run / name for run in runs for name in PACKED if (run / name).is_file()]
-    members += [experiment / DECISION] if (experiment / DECISION).is_file() else []
+    write_model_card(experiment)
+    members += [experiment / name for name in (DECISION, CARD) if (experiment / name).is_file()]
     archive = experiment / "models.zip"
     pack(archive, experiment, members)
     return archive
