@@ -8,9 +8,9 @@ import numpy as np
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Attribution
 
-# Of the shorter side: the standard deviation of a spot. Of 43 rendered packages that four pretrained
-# networks found damaged, the highest spot lies in the damage's box in 51 % (raw map 26 %; 0.0225:
-# 37 %; 0.075: 49 %), and 26 % of the colour does (raw 20 %), in 4 spots a map (raw 24; 0.0225: 7).
+# Of the shorter side: the standard deviation of a spot. Of 43 rendered packages that four networks
+# found damaged, the highest spot lies in the damage's box in 51 % (raw map 26 %; 0.0225: 37 %;
+# 0.075: 49 %), and 26 % of the colour does (raw 20 %), in 4 spots a map (raw 24; 0.0225: 7).
 # On exact masks, 5 % of the area, the highest spot lies in 9 to 12 % from raw to 0.045, in 5 % at
 # 0.06. Smoothing only what speaks for damaged, without what speaks against, gave 35 % at most.
 SPOT = 0.045
