@@ -1,4 +1,4 @@
-"""The gallery: panels, overlays and the contact sheet of a few attributions."""
+"""The gallery: panels, looks and the contact sheet of a few attributions."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from packsight.explanation.gallery import (
     Explained,
     View,
     attribution_rows,
-    overlay,
+    look,
     panel,
     sheet,
     write_gallery,
-    write_overlay,
+    write_look,
 )
 from packsight.imaging.window import Window
 
@@ -34,8 +34,8 @@ def _explained(
     cameras: int = 1,
 ) -> Explained:
     """A grey frame, cropped to its middle; the crop's right half speaks for damaged."""
-    values = torch.full((32, 56), -0.01)
-    values[:, 28:] = 0.01
+    values = torch.full((32, 56), -0.1)
+    values[:, 28:] = 0.1
     row = {
         "serial": serial,
         "perspective": "side",
@@ -52,39 +52,30 @@ def _explained(
     return Explained([view] * cameras, row, attribution, measures)
 
 
-def _overlay(item: Explained) -> np.ndarray:
-    return overlay(item, item.density(), 1.0).astype(int)
+def test_a_look_shows_the_crop_and_not_the_frame():
+    picture = look(_explained()).astype(int)
+    assert picture.shape == (64, 112, 3)
+    for_damaged, against = picture[32, 90], picture[32, 20]
+    assert for_damaged[0] > for_damaged[2] + 100  # orange
+    assert (against == 128).all()
 
 
-def test_the_overlay_shows_the_map_where_the_crop_is_in_the_frame():
-    picture = _overlay(_explained())
-    assert picture.shape == (90, 160, 3)
-    for_damaged, against, outside = picture[45, 105], picture[45, 55], picture[45, 10]
-    assert for_damaged[0] > for_damaged[2] + 40  # orange
-    assert against[2] > against[1] + 40  # purple
-    assert (outside == 128).all()
+def test_a_pair_has_a_half_for_each_camera():
+    item = _explained(cameras=2)
+    assert item.input().shape == look(item).shape == (64, 112, 3)
 
 
-def test_a_pair_has_a_frame_for_each_camera():
-    picture = _overlay(_explained(cameras=2))
-    assert picture.shape == (90, 320, 3)
-    # The left camera's half speaks against, the right one's for damaged.
-    assert picture[45, 80][2] > picture[45, 80][1] + 40
-    assert picture[45, 240][0] > picture[45, 240][2] + 40
-    assert _explained(cameras=2).input().shape == (64, 112, 3)
-
-
-def test_a_map_of_zeros_leaves_the_frame_grey():
+def test_a_map_of_zeros_leaves_the_picture_grey():
     item = _explained()
     item.attribution.map.zero_()
-    assert (_overlay(item)[40:50, 45:115] == 128).all()
+    assert (look(item) == 128).all()
 
 
-def test_crop_and_boxes_are_drawn():
-    plain, boxed = _overlay(_explained()), _overlay(_explained(boxes=((5, 5, 30, 60),)))
-    assert (plain[45, 40] != 128).any()  # the crop's left edge
-    assert (plain[30, 5] == 128).all()
-    assert boxed[30, 5].tolist() == [0, 158, 115]
+def test_boxes_are_drawn_where_they_lie_in_the_crop():
+    # The crop's left edge is at 40 of the frame, its upper one at 22.5; 1.4 pixels for each.
+    boxed = look(_explained(boxes=((50, 30, 60, 60),)))
+    assert boxed[30, 14].tolist() == pytest.approx([0, 158, 115], abs=3)
+    assert (look(_explained())[30, 14] == 128).all()
 
 
 def test_a_panel_tells_the_prediction_the_method_the_delta_and_the_shares():
@@ -92,8 +83,9 @@ def test_a_panel_tells_the_prediction_the_method_the_delta_and_the_shares():
     title = figure.get_suptitle()
     for part in ("0000000000017", "side", "hit", "0.88", METHOD, "0.2%", "belt 0.25 of area 0.50"):
         assert part in title
-    scale = figure.axes[-1].get_ylabel()
-    assert "±1.0e-02" in scale  # one for both pictures, written out
+    assert "±1.0e-01" in figure.axes[-1].get_ylabel()
+    assert "full colour" in figure.axes[1].get_title()
+    assert "signed" in figure.axes[2].get_title()
 
 
 @pytest.mark.parametrize(("delta", "marked"), [(0.0099, False), (-0.02, True)])
@@ -115,10 +107,13 @@ def test_the_sheet_tells_outcomes_apart():
 def test_what_is_written(tmp_path: Path):
     items = [_explained(delta=0.1), _explained(serial="0000000000024", outcome="miss")]
     write_gallery(tmp_path, items, METHOD)
-    write_overlay(tmp_path, items[0])
+    write_look(tmp_path, items[0])
     names = sorted(file.name for file in (tmp_path / "panels").iterdir())
     assert names == ["0000000000017_side.png", "0000000000024_side.png"]
-    for file in [*tmp_path.rglob("*.png"), tmp_path / "overlays" / "0000000000017_side.jpg"]:
+    looks = [tmp_path / name / "0000000000017_side.jpg" for name in ("seen", "overlays")]
+    heights = [cv2.imread(str(file)).shape[0] for file in looks]
+    assert heights == [64, 64 + 24]  # the scale stands below
+    for file in [*tmp_path.rglob("*.png"), looks[1]]:
         image = cv2.imread(str(file))
         assert image is not None
         assert image.std() > 5

@@ -23,3 +23,10 @@ def test_images_of_other_sizes_are_scaled_to_the_tile():
     page = contact_sheet(images, ["", ""], columns=9, tile_width=96)
     assert (page == 10).all(axis=-1).sum() == 96 * 54
     assert (page == 90).all(axis=-1).sum() == 96 * 96
+
+
+def test_a_caption_may_have_lines():
+    image = np.full((48, 64, 3), 50, np.uint8)
+    one, two = (contact_sheet([image], [text], 1, 64, [RED]) for text in ("a", "a\nb"))
+    bars = [(page == RED).all(axis=-1)[:, 5].sum() for page in (one, two)]
+    assert bars[1] == 2 * bars[0]

@@ -11,6 +11,7 @@ from complete_config import complete_yaml
 from packsight.reporting.attribution_comparison import (
     AttributionComparison,
     collect_attributions,
+    look_sheets,
     write_attributions,
 )
 from packsight.reporting.attribution_table import attributions_cells, attributions_table
@@ -124,6 +125,17 @@ def test_table_figure_sheets_and_report_are_written(experiment):
     assert "leans on the belt" in text
     assert "FAILS the model-randomisation test" in text
     assert "The same packages across models, top" in text
+
+
+def test_the_sheet_begins_with_what_the_models_saw(experiment):
+    [older] = look_sheets(experiment, collect(experiment)).values()
+    for overlay in experiment.rglob("overlays/*.jpg"):
+        seen = overlay.parent.with_name("seen") / overlay.name
+        seen.parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(seen), np.full((90, 160, 3), 77, np.uint8))
+    [sheet] = look_sheets(experiment, collect(experiment)).values()
+    assert sheet.shape[1] > older.shape[1] + 300
+    assert abs(sheet[50, 200].astype(int) - 77).max() <= 3
 
 
 def test_an_experiment_without_explanations_has_no_comparison(experiment):

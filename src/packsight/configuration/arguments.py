@@ -20,6 +20,7 @@ VALUES = {
     ("evaluate", "decision"): "decision.path",
     ("explain", "data"): "data.path",
     ("predict", "decision"): "decision.path",
+    ("report", "data"): "data.path",
     ("predict", "perspective"): "perspective.name",
 }
 ENGINES = ("hydra/launcher", "hydra/sweeper")

@@ -120,6 +120,8 @@ class ReportConfig(Config):
     max_belt_share: Share | None
     language: Literal["en", "pt"]
     archive: Switch
+    data: PreparedConfig
+    max_unpacked_gb: Positive
 
 
 class BenchmarkConfig(Config):

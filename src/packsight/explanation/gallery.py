@@ -1,14 +1,12 @@
-"""Attributions to look at: a panel for each image, and overlays that can stand side by side."""
+"""Attributions to look at: a panel for each image, and looks that can stand side by side."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
-import matplotlib
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
@@ -16,10 +14,10 @@ from packsight.data.datamodule import PackageDataModule
 from packsight.data.pairing import JOIN
 from packsight.domain import Box, parse_boxes
 from packsight.explanation.attribution import TOLERANCE, Attribution
-from packsight.explanation.localisation import to_frame
+from packsight.explanation.heat import Heat, heat
 from packsight.explanation.measures import smooth
 from packsight.explanation.selection import Outcome
-from packsight.imaging.contact_sheet import contact_sheet
+from packsight.imaging.contact_sheet import caption_bar, contact_sheet
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
 from packsight.imaging.window import Window
@@ -27,9 +25,9 @@ from packsight.system.files import replacing
 
 COLOURS = "PuOr_r"  # orange speaks for damaged, purple against; colour-blind people can tell them
 QUANTILE = 99.5  # of a panel's smoothed map, absolute: the end of its colour scale
-DENSITY = 3.0  # times what a uniform map has a pixel: the end of the scale of all overlays
-ZOOM = 2  # pixels of a panel's input for each that the model saw
-BOX, CROP = (0, 158, 115), (86, 180, 233)  # RGB
+ZOOM = 2  # pixels of a picture for each that the model saw
+TILE = 600  # pixels of a contact sheet's tile: what the model saw, twice
+BOX = (0, 158, 115)  # RGB
 BARS = {
     Outcome.HIT: (0, 114, 178),
     Outcome.MISS: (213, 94, 0),
@@ -60,14 +58,9 @@ class Explained:
     def name(self) -> str:
         return f"{self.row['serial']}_{self.row['perspective']}"
 
-    def smoothed(self) -> np.ndarray:
-        """The map as it is shown, float32 [H, W]."""
-        return smooth(self.attribution.map.numpy())
-
-    def density(self) -> np.ndarray:
-        """The map as multiples of what a uniform map has a pixel, float32 [H, W]."""
-        positive = float(self.attribution.map.clamp(min=0).mean())
-        return self.smoothed() / max(positive, 1e-12)
+    def heat(self) -> Heat:
+        """What speaks for damaged, as it is shown."""
+        return heat(self.attribution, float(str(self.row["probability"])))
 
     def input(self) -> np.ndarray:
         """What the model saw, from the original files at `ZOOM`: RGB uint8."""
@@ -91,65 +84,35 @@ def views_of(data: PackageDataModule, path: str) -> list[View]:
     return views
 
 
-def overlay(item: Explained, values: np.ndarray, limit: float) -> np.ndarray:
-    """The full frames in grey under a map [H, W]: RGB uint8; the stronger the more opaque.
-
-    The crop is outlined in blue, the boxes in green; frames of a pair stand side by side.
-    """
-    frames = []
-    halves = np.hsplit(values, len(item.views))
-    height = item.views[0].frame.shape[0]
-    for view, half in zip(item.views, halves, strict=True):
-        rows, columns = view.frame.shape[:2]
-        placed = cv2.warpAffine(
-            half, view.window.matrix(half.shape), (columns, rows),
-            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        )  # fmt: skip
-        frame = blend(view.frame, placed, limit)
-        outline = np.rint(_corners(view)).astype(np.int32)
-        cv2.polylines(frame, [outline], True, CROP, 2)
-        for xmin, ymin, xmax, ymax in view.boxes:
-            cv2.rectangle(frame, (xmin, ymin), (xmax, ymax), BOX, 2)
-        frames.append(cv2.resize(frame, (round(columns * height / rows), height)))
-    return np.hstack(frames)
-
-
-def blend(image: np.ndarray, values: np.ndarray, limit: float) -> np.ndarray:
-    """An RGB image in grey under a map of its size; RGB uint8."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].repeat(3, axis=2)
-    strength = np.clip(values / limit, -1, 1)
-    colours = matplotlib.colormaps[COLOURS]((strength + 1) / 2)[..., :3] * 255
-    opacity = np.abs(strength)[..., None] ** 0.7 * 0.9
-    return np.rint(grey * (1 - opacity) + colours * opacity).astype(np.uint8)
-
-
-def _corners(view: View) -> np.ndarray:
-    """The crop's corners [4, 2] in the frame."""
-    corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
-    size = (round(view.window.height), round(view.window.width))
-    return to_frame(corners * size[::-1], view.window, size)
+def look(item: Explained) -> np.ndarray:
+    """What the model saw, in grey under what speaks for damaged, boxes in green: RGB uint8."""
+    picture = item.heat().over(item.input())
+    corners = [np.rint(box).astype(np.int32) for box in boxes_of_input(item)]
+    cv2.polylines(picture, corners, True, BOX, 2, cv2.LINE_AA)
+    return picture
 
 
 def panel(item: Explained, method: str) -> Figure:
-    """The input, its signed map and the overlay on the full frame, on one scale, written out."""
+    """The input, what of it speaks for damaged, and the signed map; scales are written out."""
     figure = Figure(figsize=(15, 4.2), layout="constrained")
-    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1.12, 1.35])
+    left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.15])
     shown = item.input()
-    smoothed = item.smoothed()
+    smoothed = smooth(item.attribution.map.numpy())
     limit = max(float(np.percentile(np.abs(smoothed), QUANTILE)), 1e-12)
     left.imshow(shown)
     left.set_title("what the model saw", fontsize=9)
+    middle.imshow(look(item))
+    middle.set_title(f"speaks for damaged: orange, {item.heat().scale}", fontsize=9)
     height, width = shown.shape[:2]
     grown = cv2.resize(smoothed, (width, height), interpolation=cv2.INTER_LINEAR)
-    picture = middle.imshow(grown, cmap=COLOURS, vmin=-limit, vmax=limit)
-    middle.set_title("map: for damaged orange, against purple", fontsize=9)
-    right.imshow(overlay(item, smoothed, limit))
-    right.set_title("the frame: crop blue, boxes of the data set green", fontsize=9)
+    picture = right.imshow(grown, cmap=COLOURS, vmin=-limit, vmax=limit)
+    right.set_title("signed map: for damaged orange, against purple", fontsize=9)
     figure.colorbar(
         picture, ax=right, shrink=0.85, format="%.1e",
-        label=f"attribution a pixel, smoothed;\nboth pictures: ±{limit:.1e}",
+        label=f"attribution a pixel, smoothed; ±{limit:.1e}",
     )  # fmt: skip
-    _boxes_of_input(left, item)
+    for corners in boxes_of_input(item):
+        left.add_patch(Polygon(corners, fill=False, edgecolor=np.array(BOX) / 255, linewidth=1.5))
     for axes in (left, middle, right):
         axes.set_axis_off()
     row, attribution = item.row, item.attribution
@@ -181,27 +144,30 @@ def _told(measures: Mapping[str, float]) -> str:
     return "\nof what speaks for damaged: " + ", ".join(told) if told else ""
 
 
-def _boxes_of_input(axes: Axes, item: Explained) -> None:
-    """The boxes where they are in the crop; turned ones as they lie."""
+def boxes_of_input(item: Explained) -> list[np.ndarray]:
+    """The corners [4, 2] of the boxes in `Explained.input`; turned ones as they lie."""
     height, width = (ZOOM * side for side in item.attribution.map.shape)
     width //= len(item.views)
+    found = []
     for number, view in enumerate(item.views):
         matrix = view.window.matrix((height, width))
         for xmin, ymin, xmax, ymax in view.boxes:
             corners = np.array([[xmin, xmax, xmax, xmin], [ymin, ymin, ymax, ymax], [1] * 4])
             placed = (matrix @ corners).T + np.array([number * width, 0])
-            placed = np.clip(placed, [number * width, 0], [(number + 1) * width, height])
-            axes.add_patch(Polygon(placed, fill=False, edgecolor="#009e73", linewidth=1.5))
+            found.append(np.clip(placed, [number * width, 0], [(number + 1) * width, height]))
+    return found
 
 
 def sheet(explained: Sequence[Explained]) -> np.ndarray:
-    """Overlays on one page and one scale, RGB uint8, the bar's colour telling the outcome."""
+    """What models saw beside what of it speaks for damaged, RGB uint8; bars tell the outcome."""
     captions = [
-        f"{item.row['outcome']}  p={item.row['probability']:.2f}  {item.name}" for item in explained
+        f"{item.row['outcome']}  p={item.row['probability']:.2f}  {item.name}\n"
+        f"orange speaks for damaged; {item.heat().scale}"
+        for item in explained
     ]
     colours = [BARS[Outcome(str(item.row["outcome"]))] for item in explained]
-    overlays = [overlay(item, item.density(), DENSITY) for item in explained]
-    return contact_sheet(overlays, captions, columns=4, tile_width=420, colours=colours)
+    tiles = [np.hstack([item.input(), look(item)]) for item in explained]
+    return contact_sheet(tiles, captions, columns=3, tile_width=TILE, colours=colours)
 
 
 def write_gallery(folder: Path, explained: Sequence[Explained], method: str) -> None:
@@ -213,12 +179,16 @@ def write_gallery(folder: Path, explained: Sequence[Explained], method: str) -> 
         write_image(file, sheet(explained))
 
 
-def write_overlay(folder: Path, item: Explained) -> None:
-    """Write overlays/<serial>_<perspective>.jpg, to stand beside those of other models."""
-    picture = overlay(item, item.density(), DENSITY)
-    small = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-    with replacing(folder / "overlays" / f"{item.name}.jpg") as file:
-        write_image(file, small)
+def write_look(folder: Path, item: Explained) -> None:
+    """Write seen/ and overlays/<serial>_<perspective>.jpg, to stand beside those of other models.
+
+    An overlay has its scale below it.
+    """
+    picture = look(item)
+    scaled = np.vstack([picture, caption_bar(item.heat().scale, picture.shape[1])])
+    for name, image in (("seen", item.input()), ("overlays", scaled)):
+        with replacing(folder / name / f"{item.name}.jpg") as file:
+            write_image(file, image)
 
 
 def attribution_rows(explained: Sequence[Explained], method: str) -> pd.DataFrame:

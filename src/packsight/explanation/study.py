@@ -13,7 +13,7 @@ from packsight.explanation.gallery import (
     attribution_rows,
     views_of,
     write_gallery,
-    write_overlay,
+    write_look,
 )
 from packsight.explanation.measures import (
     perturbation_curves,
@@ -42,7 +42,7 @@ def explain_images(
     """Attribute and measure each chosen row of predictions; returns the pooled measures.
 
     Rows that `select` marks as `shown` get a panel. Writes attributions.csv, measures.csv,
-    panels/, overlays/ and contact_sheet.png.
+    panels/, seen/, overlays/ and contact_sheet.png.
     """
     explained, shown = [], []
     at_once = images_at_once(explainer)
@@ -65,7 +65,7 @@ def explain_images(
                 number = len(explained) - 1
                 if chosen["shown"].iloc[number] or chosen["compared"].iloc[number]:
                     item = Explained(views_of(data, row["path"]), row, attribution, measures)
-                    write_overlay(folder, item)
+                    write_look(folder, item)
                     if chosen["shown"].iloc[number]:
                         shown.append(item)
                 advance(1)

@@ -16,12 +16,16 @@ def report(cfg: DictConfig) -> Path:
     run_folders(experiment)  # that there is one, before anything heavy is imported
     writable(experiment)
     from packsight.pipeline.decide import decide_by_default
+    from packsight.reporting.model_card import write_model_card
     from packsight.reporting.page import write_report
     from packsight.reporting.sweep_end import pack_models, print_results
 
-    results = print_results(experiment, cfg.max_belt_share)
+    data = Path(cfg.data.path) if cfg.data.path else None
+    max_bytes = int(cfg.max_unpacked_gb * 10**9)
+    results = print_results(experiment, cfg.max_belt_share, data, max_bytes)
     decide_by_default(experiment)
     page = write_report(experiment, *results, language=cfg.language)
+    write_model_card(experiment)
     if cfg.archive:
         console.print(f"models: [cyan]{pack_models(experiment)}[/]", soft_wrap=True)
     console.print(f"report: [cyan]{page}[/]", soft_wrap=True)

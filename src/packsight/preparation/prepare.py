@@ -18,6 +18,7 @@ from packsight.preparation import manifest
 from packsight.preparation.coverage import described
 from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
 from packsight.preparation.location import learn_and_locate, location_digest
+from packsight.preparation.near_duplicates import near_duplicates, told
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
@@ -80,6 +81,7 @@ def prepare(
             write_image(folder / "contact_sheet.png", sheet)
             for camera, rows in table.groupby("perspective"):
                 write_image(folder / f"crops_{camera}.png", crop_sheet(rows, folder))
+            alike = near_duplicates(table, folder)
             summary = {
                 "source": source.name,
                 "fingerprint": fingerprint,
@@ -87,6 +89,7 @@ def prepare(
                 "labels": LABELS,
                 **settings.values(),
                 **summarise(table, found.rejected),
+                "near_duplicates": alike,
             }
             write_json(folder / SUMMARY, summary)
             # So that an interruption cannot leave an archive of other data than the folder's.
@@ -98,6 +101,8 @@ def prepare(
         console.print(
             f"[yellow]no folds: a label has fewer than data.folds={settings.folds} packages"
         )
+    if alike["count"]:
+        console.print(f"[yellow]{told(alike)}", soft_wrap=True, highlight=False)
     for line in described(table, settings):
         console.print(f"[yellow]{line}", soft_wrap=True, highlight=False)
     console.print(

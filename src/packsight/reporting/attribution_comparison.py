@@ -185,9 +185,10 @@ def attributions_figure(attributions: AttributionComparison) -> Figure:
 
 
 def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Overlays of the same packages, a row each, across models, RGB uint8, one per camera.
+    """The same packages, a row each, as they are and across models, RGB uint8, one per camera.
 
-    All tiles have one scale. Of the folds of a model only those count whose packages others have.
+    Each tile has its own scale below it. Of the folds of a model only those count whose packages
+    others have.
     """
     sheets = {}
     for perspective, runs in frame.groupby("perspective"):
@@ -203,10 +204,15 @@ def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
         shared = sorted(image for image, count in counts.items() if count == len(columns))[:8]
         if len(columns) < 2 or not shared:
             continue
+        first = [next(iter(columns.values()))[image] for image in shared]
+        seen = [file.parent.with_name("seen") / file.name for file in first]
+        plain = all(file.is_file() for file in seen)  # not where explained by an older version
         tiles, captions = [], []
-        for image in shared:
-            for name, files in columns.items():
-                tiles.append(read_image(files[image]))
-                captions.append(f"{image[:13]}  {name}")
-        sheets[str(perspective)] = contact_sheet(tiles, captions, len(columns), tile_width=380)
+        for image, own in zip(shared, seen, strict=True):
+            overlays = [files[image] for files in columns.values()]
+            tiles += [read_image(file) for file in ([own, *overlays] if plain else overlays)]
+            captions += [image] if plain else []
+            captions += [f"{image[:13]}  {name}" for name in columns]
+        width = len(tiles) // len(shared)
+        sheets[str(perspective)] = contact_sheet(tiles, captions, width, tile_width=380)
     return sheets

@@ -11,7 +11,6 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from packsight.evaluation.figures import losses_figure
-from packsight.explanation.gallery import DENSITY
 from packsight.reporting.answers import Answer, is_settled, what_happens, which
 from packsight.reporting.attribution_comparison import (
     COMPARED,
@@ -78,7 +77,6 @@ def write_report(
         pooled_differing=varying(rows),
         against=_against(frame, pooled, rows, say),
         differing=differing,
-        density=round(DENSITY),
         monitors=[
             say.translated(name.removeprefix("val/")) for name in frame["monitor"].dropna().unique()
         ],

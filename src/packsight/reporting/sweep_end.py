@@ -15,9 +15,12 @@ from packsight.reporting.attribution_comparison import AttributionComparison, wr
 from packsight.reporting.attribution_table import attributions_table
 from packsight.reporting.leaderboard import write_leaderboard
 from packsight.reporting.leaderboard_table import leaderboard_table
+from packsight.reporting.model_card import FILE as CARD
+from packsight.reporting.model_card import write_model_card
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import Pooled, write_pooled
 from packsight.reporting.pooling_table import pooled_table
+from packsight.reporting.suspect_sheet import write_suspects
 from packsight.runs.journal import Ending, Outcome
 from packsight.system.archive import pack
 from packsight.system.console import console
@@ -41,23 +44,29 @@ def pack_models(experiment: Path) -> Path:
     if not runs:
         raise UserError(f"{experiment} holds no trained run; train one with scripts/train.py.")
     members = [run / name for run in runs for name in PACKED if (run / name).is_file()]
-    members += [experiment / DECISION] if (experiment / DECISION).is_file() else []
+    write_model_card(experiment)
+    members += [experiment / name for name in (DECISION, CARD) if (experiment / name).is_file()]
     archive = experiment / "models.zip"
     pack(archive, experiment, members)
     return archive
 
 
 def print_results(
-    experiment: Path, max_belt_share: float | None = None
+    experiment: Path,
+    max_belt_share: float | None = None,
+    data: Path | None = None,
+    max_bytes: int = 20 * 10**9,
 ) -> tuple[pd.DataFrame, Pooled, AttributionComparison]:
-    """Write leaderboard.csv, pooled.csv, verdicts.csv and attributions.csv; print what they tell.
+    """Write leaderboard.csv, pooled.csv, verdicts.csv, attributions.csv and suspects.csv; tell.
 
+    `data` are the prepared data of the runs, for pictures; None: those beside the experiment.
     Where there are folds, the single runs stand in leaderboard.csv alone: they would fill pages.
     """
     frame = write_leaderboard(experiment, max_belt_share)
     pooled = write_pooled(experiment, frame)
     frame = frame.assign(tied=frame["folder"].isin(pooled.tied_runs))
     attributions = write_attributions(experiment, frame)
+    write_suspects(experiment, frame, pooled.rows, data, max_bytes)
     if frame["fold"].isna().any():
         console.print(leaderboard_table(frame))
     if pooled.tells_more:
