@@ -272,6 +272,7 @@ def test_summary_counts_what_was_found(source, target):
     assert summary["sizes"] == {"64x48": 17}
     assert summary["packages_lacking"] == {"top": [], "side": ["0000000000002"]}
     assert summary["duplicates"] == 1
+    assert summary["near_duplicates"] == {"count": 0, "pairs": []}
     assert summary["serials_with_two_labels"] == ["0000000000008"]
     assert summary["rejected"] == {
         "serial with two labels": 3,
@@ -287,6 +288,21 @@ def test_summary_counts_what_was_found(source, target):
     assert (
         "odd.png,not in a <label>/<perspective>/ folder\n" in (target / "rejected.csv").read_text()
     )
+
+
+def test_one_picture_under_several_serials_is_told(source, target, capsys):
+    picture = np.random.default_rng(5).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    for number, file in enumerate(sorted((source / "damaged" / "side").glob("*.png"))):
+        picture[0, number] = 0  # so that no two are the same file
+        Image.fromarray(picture).save(file)
+    prepare(source, target)
+    found = read_json(target / "summary.json")["near_duplicates"]
+    assert found["count"] == len(found["pairs"]) > 0
+    for pair in found["pairs"]:
+        assert all("damaged/side" in path for path in pair["images"])
+        assert pair["splits"][0] != pair["splits"][1] or pair["folds"][0] != pair["folds"][1]
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"near-duplicates across splits or folds: {found['count']}, such as" in told
 
 
 def only(ending: str):

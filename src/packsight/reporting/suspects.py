@@ -96,7 +96,7 @@ def suspects(images: pd.DataFrame) -> pd.DataFrame:
     )
     reasons = [_reason(row, table) for _, row in wrong.iterrows()]
     ranked = wrong.assign(rank=range(1, len(wrong) + 1), reason=reasons)
-    return ranked.rename(columns={"perspective": "camera"})[COLUMNS]
+    return ranked.rename(columns={"perspective": "camera"})[COLUMNS].reset_index(drop=True)
 
 
 def _reason(row: pd.Series, table: pd.DataFrame) -> str:
