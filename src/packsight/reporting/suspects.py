@@ -18,7 +18,8 @@ FILE, PICTURE = "suspects.csv", "suspects.png"
 COLUMNS = ["rank", "serial", "camera", "label", "probability", "reason", "data", "run"]
 KEYS = ["data", "serial", "perspective"]
 SAME = [
-    "data", "perspective", "backbone", "precision", "weights", "crop", "recipe", "variant", "seed",
+    "data", "share", "perspective", "backbone", "precision", "weights", "crop", "recipe", "variant",
+    "seed",
 ]  # fmt: skip
 LABEL_ERROR, DISAGREE, WRONG = "label contradicted", "cameras disagree", "wrong"
 
