@@ -44,7 +44,8 @@ def experiment(tmp_path) -> Path:
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints/best.ckpt").write_bytes(b"weights")
     same = {"data": "sample", "share": None, "perspective": "side", "backbone": "resnet18",
-            "precision": "fp32", "weights": "bundled", "crop": "auto", "recipe": "", "variant": "123456", "seed": 0,
+            "precision": "fp32", "weights": "bundled", "crop": "auto", "recipe": "",
+            "variant": "123456", "seed": 0,
             "monitor": "val/loss", "monitor_mode": "min"}  # fmt: skip
     run = same | {"folder": RUN, "state": "done", "fold": None}
     pd.DataFrame([run]).to_csv(folder.parents[4] / "leaderboard.csv", index=False)
