@@ -124,6 +124,15 @@ def test_the_measures_of_maps_are_told(experiment):
     assert not UNFILLED.search(card)
 
 
+@pytest.mark.parametrize("place", ["jobs.json", "decision.json", f"{RUN}/environment.json"])
+@pytest.mark.parametrize("content", ["", "[1]", "{}", '{"versions": 3}', '{"format": 1}'])
+def test_a_damaged_file_is_told_and_left_out(experiment, capsys, place, content):
+    (experiment / place).write_text(content)
+    card = _card(experiment)
+    assert Path(place).name in "".join(capsys.readouterr().err.split())
+    assert not UNFILLED.search(card)
+
+
 def test_models_zip_has_the_card(experiment):
     with zipfile.ZipFile(pack_models(experiment)) as archive:
         assert "# Model card: exp" in archive.read(FILE).decode()

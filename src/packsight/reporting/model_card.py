@@ -13,14 +13,15 @@ from packsight.configuration.stored import read_config
 from packsight.decision.rule import FILE as DECISION
 from packsight.decision.rule import read_decision
 from packsight.domain import LABELS, Split
+from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
 from packsight.reporting.attribution_comparison import COMPARED, AttributionComparison
 from packsight.reporting.attribution_table import attributions_cells
 from packsight.reporting.decision_table import SHOWN, sentences
-from packsight.reporting.leaderboard import number, text, varying
+from packsight.reporting.leaderboard import left_out, number, text, varying
 from packsight.reporting.pooling import shown
 from packsight.reporting.suspects import SAME
-from packsight.system.files import read_json, replacing
+from packsight.system.files import read_json, reading, replacing
 from packsight.system.tables import read_table
 
 FILE = "MODEL_CARD.md"
@@ -132,7 +133,11 @@ def _decision(experiment: Path) -> dict[str, Any] | None:
     """What decision.json says, None where there is none."""
     if not (experiment / DECISION).is_file():
         return None
-    decision = read_decision(experiment / DECISION)
+    try:
+        decision = read_decision(experiment / DECISION)
+    except UserError as damaged:
+        left_out(damaged)
+        return None
     title = " + ".join(sorted({run for runs in decision.runs.values() for run in runs}))
     figures = {name: figure for name, figure in decision.figures.items() if name in SHOWN}
     return {
@@ -176,9 +181,18 @@ def _limits(rows: pd.DataFrame) -> list[str]:
 
 def _commands(experiment: Path) -> list[str]:
     """What was typed, if the sweep's journal is there; a line for all jobs, or for each."""
-    if not (experiment / "jobs.json").is_file():
+    file = experiment / "jobs.json"
+    if not file.is_file():
         return []
-    jobs = [job["overrides"] for job in read_json(experiment / "jobs.json")]
+    try:
+        jobs = read_json(file)
+        with reading(file, "a sweep's jobs"):
+            if not isinstance(jobs, list):
+                raise TypeError(f"it holds {type(jobs).__name__}, not a list")
+            jobs = [[str(override) for override in job["overrides"]] for job in jobs]
+    except UserError as damaged:
+        left_out(damaged)
+        return []
     values: dict[str, dict[str, None]] = {}
     for job in jobs:
         for override in job:
@@ -199,14 +213,22 @@ def _environment(experiment: Path, done: pd.DataFrame) -> list[str]:
     lines: dict[str, None] = {}
     for folder in done["folder"]:
         file = experiment / folder / "environment.json"
-        if file.is_file():
-            lines[_described(read_json(file, ["versions"]))] = None
+        if not file.is_file():
+            continue
+        try:
+            environment = read_json(file, ["versions"])
+            with reading(file, "a run's environment"):
+                lines[_described(environment)] = None
+        except UserError as damaged:
+            left_out(damaged)
     return list(lines)
 
 
 def _described(environment: Mapping[str, Any]) -> str:
-    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    git = environment.get("git") or {}
+    versions = ", ".join(
+        f"{name} {version}" for name, version in dict(environment["versions"]).items()
+    )
+    git = dict(environment.get("git") or {})
     commit = f"; commit {git['commit']}" if git.get("commit") else ""
     changed = " with uncommitted changes" if git.get("dirty") else ""
     where = f"Python {environment.get('python', '–')} on {environment.get('device', '–')}"
