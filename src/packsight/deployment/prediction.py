@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,10 @@ from packsight.preparation.layout import (
     UNREADABLE,
     Rejected,
     is_image,
-    parse_name,
     walk,
 )
+from packsight.preparation.layout_standard import StandardLayout
+from packsight.preparation.reading import Layout
 from packsight.reporting.camera_fusion import fit_on_validation
 from packsight.runs.saved import Run
 from packsight.system.archive import as_folder
@@ -43,6 +44,7 @@ def predict_source(
     source: str | Path,
     output: str | Path,
     *,
+    layout: Layout | None = None,
     camera: str | None = None,
     fusion: Fusion = Fusion.MEAN,
     explainer: Explainer | None = None,
@@ -53,9 +55,10 @@ def predict_source(
 ) -> Path:
     """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
 
-    `camera` took the images whose names do not say it; an `explainer` tells the region that speaks
-    most for damaged. Raises UserError if nothing fits the runs' cameras, results would be
-    overwritten, or, once the reasons are written, not one image could be scored.
+    `layout` tells serial and camera of an image, `camera` took those of which it tells none; an
+    `explainer` tells the region that speaks most for damaged. Raises UserError if nothing fits the
+    runs' cameras, results would be overwritten, or, once the reasons are written, not one image
+    could be scored.
     """
     source, output = Path(source), Path(output)
     present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
@@ -79,7 +82,7 @@ def predict_source(
         fused = fit_on_validation(fusion, top, side)
     cameras = list(chosen) or list(Perspective)
     with _images(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
-        table = name_images(root, files, camera, unread)
+        table = name_images(root, files, camera, unread, layout)
         mark_repeated(root, table)
         unnamed = table["perspective"] == ""
         table.loc[unnamed & (table["error"] == ""), "error"] = (
@@ -146,17 +149,23 @@ def predict_source(
 
 
 def name_images(
-    root: Path, files: Sequence[Path], perspective: str | None, unread: Sequence[Rejected] = ()
+    root: Path,
+    files: Sequence[Path],
+    perspective: str | None,
+    unread: Sequence[Rejected] = (),
+    layout: Layout | None = None,
 ) -> pd.DataFrame:
-    """A row per file: serial and camera from its name `<serial>_<perspective>`.
+    """A row per file: serial and camera as the layout tells them, `<serial>_<perspective>` if none.
 
     A file that is not named so is its own package, seen by the camera `perspective`. What is
     `unread` gets its reason as `error`.
     """
     rows = []
     errors = {item.path: ": ".join(filter(None, item[1:])) for item in unread}
-    for path in [*(file.relative_to(root).as_posix() for file in files), *errors]:
-        name = parse_name(PurePosixPath(path).stem)
+    paths = [*(file.relative_to(root).as_posix() for file in files), *errors]
+    named = (layout or StandardLayout()).namer(root, paths)
+    for path in paths:
+        name = named(path)
         rows.append(
             {
                 "serial": name.serial or path,

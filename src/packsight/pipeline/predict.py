@@ -4,6 +4,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from packsight.configuration.stored import resolved
+
 
 def predict(cfg: DictConfig) -> Path:
     """Images to predictions.csv, and verdicts.csv for packages seen by both cameras."""
@@ -14,11 +16,13 @@ def predict(cfg: DictConfig) -> Path:
 
         from packsight.deployment.prediction import predict_source
         from packsight.domain import Fusion
+        from packsight.preparation.layouts import layout_of
 
         return predict_source(
             runs,
             cfg.source,
             cfg.output,
+            layout=layout_of(resolved(cfg)["layout"]),
             camera=cfg.perspective.name,
             fusion=Fusion(cfg.fusion),
             explainer=instantiate(cfg.explainer, _convert_="all") if cfg.locate else None,

@@ -11,15 +11,8 @@ from PIL import Image
 from packsight.domain import Box
 from packsight.errors import UserError
 from packsight.imaging.decode import UnusableImageError, decode, decode_mask
-from packsight.preparation.layout import (
-    Candidate,
-    Rejected,
-    by_role,
-    classify,
-    nothing_fits,
-    stem,
-    walk,
-)
+from packsight.preparation.layout import Candidate, Rejected, stem
+from packsight.preparation.understanding import Understood
 from packsight.preparation.voc import read_boxes
 from packsight.system.console import track
 from packsight.system.files import making_folder, writing
@@ -29,7 +22,7 @@ SECOND_VIEW = "second image of one package and perspective"
 IDENTICAL = "identical content"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UsableImage(Candidate):
     file: Path  # the original, or its conversion to 8-bit RGB
     suffix: str
@@ -47,26 +40,15 @@ class Scan:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Scan:
-    """Check every file below `root`, but for the `target` of what is made of them.
+def scan(understood: Understood, root: Path, work: Path) -> Scan:
+    """Check every image below `root` that was understood.
 
-    Conversions and masks are written to the folder `work`.
-
-    Raises UserError, naming `source`, if no file fits the layout or none of those can be used.
+    Conversions and masks are written to the folder `work`. Raises UserError if no image can be
+    used.
     """
-    paths, unread = walk(root, target)
-    masks, annotations, others, repeated = by_role(paths)
-    result = Scan(rejected=unread + repeated)
-    candidates = []
-    for path in others:
-        fits = classify(path)
-        if isinstance(fits, Candidate):
-            candidates.append(fits)
-        else:
-            result.rejected.append(fits)
-    if not candidates:
-        raise nothing_fits(source, paths, unread)
-
+    result = Scan(rejected=[*understood.rejected])
+    candidates = understood.candidates
+    masks, annotations = understood.masks, understood.annotations
     known = {candidate.key for candidate in candidates}
     names = {stem(candidate.path) for candidate in candidates}
     result.rejected += [
@@ -95,7 +77,7 @@ def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Sc
     if not result.images:
         counts = Counter(item.reason for item in result.rejected)
         raise UserError(
-            f"{source} has no usable image ("
+            f"{understood.source} has no usable image ("
             + ", ".join(f"{count} × {reason}" for reason, count in counts.most_common(3))
             + "); give readable images of packages."
         )
