@@ -25,6 +25,8 @@ NOT_IMPORTED = {
     "hydra-optuna-sweeper": "named by configs/experiment/search.yaml",
     "sqlalchemy": "Optuna 2's storage needs an old one",
     "alembic": "Optuna 2's storage needs an old one",
+    "openpyxl": "what pandas reads Excel's tables with",
+    "pyarrow": "what pandas reads Parquet with",
     "hatchling": "builds the wheel",
     "ipykernel": "what a notebook runs in, started by nbclient",
     "mypy": "a tool",

@@ -141,6 +141,7 @@ def test_every_image_of_an_image_folder_is_a_package():
 
 def test_images_without_labels_are_named_as_the_layout_says(tmp_path):
     (tmp_path / "names.csv").write_text("file,serial,camera\na.png,7,oben\n")
+    (tmp_path / "a.png").touch()
     paths = ["a.png", "x/side/8.png", "b.png"]
     for layout, names in (
         (PatternLayout("{perspective}/{serial}"), [(None, None), ("8", "side"), (None, None)]),
@@ -216,9 +217,9 @@ def write_source(root: Path, named: Callable[..., str]) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def no_belt(request, monkeypatch):
-    if "real" not in request.keywords:
-        monkeypatch.setattr(belt, "FEWEST", 1000)
+def no_belt(monkeypatch):
+    """Learning a belt is most of a preparation's work, and the same whatever images are called."""
+    monkeypatch.setattr(belt, "FEWEST", 1000)
 
 
 @pytest.fixture
@@ -271,10 +272,7 @@ def test_nothing_is_written_by_a_preview(tmp_path, capsys):
     [
         ("{label}/{serial}_{perspective}", None),
         ("{label}/{serial}/{perspective}", None),
-        (
-            "{label}/a_{serial}_b-{perspective}_1",
-            "{label}/{anything}_{serial}_{anything}-{perspective}_{anything}",
-        ),
+        ("{label}/a_{serial}_{perspective}", "{label}/{anything}_{serial}_{perspective}"),
         ("x/{perspective}/{label}/{serial}", "{perspective}/{label}/{serial}"),
     ],
 )

@@ -44,12 +44,14 @@ _BOX = re.compile(rf"\s*\[?\s*({_NUMBER})" + rf"[\s,]+({_NUMBER})" * 3 + r"\s*\]
 class TableReader(Reader):
     """Knows of each file what its row says."""
 
-    def __init__(self, layout: "TableLayout", root: Path, paths: Sequence[str]) -> None:
+    def __init__(
+        self, layout: "TableLayout", root: Path, paths: Sequence[str], labelled: bool = True
+    ) -> None:
         super().__init__(layout.words)
         table, inside = layout.find(root, paths)
         self.taken = [inside] if inside else []
         read = _content(table)
-        columns = layout.choose(table, [*read.columns])
+        columns = layout.choose(inside or str(table), [*read.columns], labelled)
         chosen = ", ".join(f"{name} in {column!r}" for name, column in columns.items())
         self.told = f"{table.name}: {len(read)} rows, {chosen}"
         self._rows: dict[str, dict[str, str]] = {}
@@ -116,7 +118,9 @@ class TableLayout(Layout):
         return TableReader(self, root, paths)
 
     def namer(self, root: Path, paths: Sequence[str]) -> Callable[[str], Name]:
-        reader = self.reader(root, walk(root)[0])  # `paths` may be images alone
+        outside = self.table is not None and Path(self.table).is_file()
+        # `paths` are images alone, and a table in the source is none.
+        reader = TableReader(self, root, paths if outside else walk(root)[0], labelled=False)
 
         def name(path: str) -> Name:
             row = reader.row(path)
@@ -148,8 +152,9 @@ class TableLayout(Layout):
             )
         return root / found[0], found[0]
 
-    def choose(self, table: Path, names: Sequence[str]) -> dict[str, str]:
+    def choose(self, table: str, names: Sequence[str], labelled: bool) -> dict[str, str]:
         """Which column is what. Raises UserError if one is missing."""
+        optional = OPTIONAL if labelled else (*OPTIONAL, "label")
         chosen = {}
         for name, usual in COLUMNS.items():
             given = self.columns.get(name)
@@ -158,7 +163,7 @@ class TableLayout(Layout):
             found = next((there[word] for word in wanted if word in there), None)
             if found is not None:
                 chosen[name] = found
-            elif given is not None or name not in OPTIONAL:
+            elif given is not None or name not in optional:
                 said = f"column {given!r}" if given is not None else f"column for the {name}"
                 raise UserError(
                     f"{table} has no {said}, but {', '.join(map(repr, names[:12]))}; give "

@@ -27,7 +27,7 @@ def nearest(root: Path, paths: Sequence[str], tried: Layout, fitted: int) -> str
     images = [path for path in paths if is_image(path)]
     given: dict[str, Words] = {"labels": tried.labels, "cameras": tried.cameras}
     best = _best(root, paths, images, given, tried.kind, fitted)
-    if best:
+    if best or fitted:
         return best
     guessed, asked = _guessed(images, tried.words)
     words = {key: _joined(given[key], guessed.get(key, {})) for key in given}
