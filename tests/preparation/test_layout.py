@@ -59,7 +59,7 @@ def test_prepare_wants_serial_and_camera_alone(name):
 
 def test_masks_are_not_images_whatever_the_case_of_their_folder():
     assert is_image(Path("a/b.WEBP"))
-    assert not is_image("a/b.tif")
+    assert not is_image("a/b.gif")
     assert not is_image("masks/b.png")
     assert not is_image("a/Masks/top/b.png")
 

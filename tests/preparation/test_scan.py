@@ -164,10 +164,10 @@ def test_exif_rotation_is_applied_and_boxes_and_masks_are_not_guessed(look):
         (encoded(pixels(), "WEBP")[:600], "not a readable image"),
         (encoded(pixels(size=(1, 1))), "1×1 pixels are too few"),
         (encoded(pixels(size=(64, 31))), "64×31 pixels are too few"),
-        (encoded(pixels(), "TIFF"), "not a readable image"),
+        (encoded(pixels(), "GIF"), "not a readable image"),
         (encoded(Image.new("1", (10_000, 10_000))), "10000×10000 pixels are too many"),
     ],
-    ids=["0-byte", "text", "png", "jpeg", "bmp", "webp", "1x1", "small", "tiff", "bomb"],
+    ids=["0-byte", "text", "png", "jpeg", "bmp", "webp", "1x1", "small", "gif", "bomb"],
 )
 def test_what_cannot_be_used_is_rejected_with_its_reason(look, content, reason):
     found = look({f"{DAMAGED}.png": content, f"{INTACT}.png": encoded(pixels())})

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 from packsight.domain import Box
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".avif",
+    ".heic", ".heif",
+)  # fmt: skip
 UNREADABLE = "unreadable folder"
 LONGEST = 120  # bytes of a serial, which becomes part of a file's name
 # Texts that readers of tables take for a missing value, whatever the column.
