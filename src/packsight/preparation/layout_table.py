@@ -1,7 +1,6 @@
 """A layout told by a table: a row per image, with columns for path, serial, camera and label."""
 
 import re
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -14,6 +13,7 @@ import pandas as pd
 from packsight.domain import Box
 from packsight.errors import UserError
 from packsight.preparation.layout import IMAGE_SUFFIXES, Candidate, Name, Rejected, stem, walk
+from packsight.preparation.places import Places
 from packsight.preparation.reading import Layout, Reader
 from packsight.preparation.vocabulary import normal, spelt
 from packsight.system.files import reading, sha256
@@ -56,7 +56,7 @@ class TableReader(Reader):
         self.told = f"{table.name}: {len(read)} rows, {chosen}"
         self._rows: dict[str, dict[str, str]] = {}
         self._by_stem: dict[str, str] = {}
-        places = _Places(root, paths)
+        places = Places(root, paths)
         disagree = set()
         for number, row in enumerate(_rows(read, columns), start=2):
             if not any(row.values()):
@@ -179,43 +179,6 @@ class TableLayout(Layout):
     def traced(self) -> dict[str, Any]:
         outside = self.table is not None and Path(self.table).is_file()
         return super().traced() | ({"table": sha256(Path(str(self.table)))} if outside else {})
-
-
-class _Places:
-    """The files of a source by what a table may say of their paths."""
-
-    def __init__(self, root: Path, paths: Sequence[str]) -> None:
-        self._root = root
-        self._paths = {*paths}
-        self._ends = defaultdict(list)
-        for path in paths:
-            parts = PurePosixPath(path).parts
-            for start in range(1, len(parts)):
-                self._ends["/".join(parts[start:])].append(path)
-
-    def find(self, said: str) -> tuple[str | None, str]:
-        """A file below the source, or why there is none: what leads out of it is none."""
-        text = said.strip().replace("\\", "/")
-        if not text.isprintable():
-            return None, "row that cannot be read"
-        if not text:
-            return None, "row without a path"
-        place = PurePosixPath(text)
-        if place.is_absolute():
-            roots = (self._root.absolute(), self._root.resolve())
-            inside = next((root for root in roots if place.is_relative_to(root.as_posix())), None)
-            if inside is None:
-                return None, "path of a row leads out of the source"
-            place = place.relative_to(inside.as_posix())
-        if ".." in place.parts or re.match(r"[A-Za-z]:", text):
-            return None, "path of a row leads out of the source"
-        name = place.as_posix()
-        if name in self._paths:
-            return name, ""
-        ends = self._ends.get(name, [])
-        if len(ends) > 1:
-            return None, "path of a row fits several files"
-        return (ends[0], "") if ends else (None, "in the table, but not in the source")
 
 
 def parse_boxes(text: str) -> tuple[Box, ...] | None:

@@ -8,6 +8,7 @@ from rich.markup import escape
 
 from packsight.domain import LABELS, Perspective
 from packsight.errors import UserError
+from packsight.preparation.annotations import Annotations, find_annotations
 from packsight.preparation.layout import Candidate, Rejected, by_role, is_image, walk
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.proposal import nearest
@@ -25,7 +26,7 @@ class Understood:
     candidates: list[Candidate]
     rejected: list[Rejected]
     masks: dict[tuple[str, str, str], str]  # by what they mask
-    annotations: dict[str, str]  # by `stem`
+    annotations: Annotations
     reader: Reader
     advice: str  # settings that would understand more; "" if there are none
 
@@ -40,8 +41,10 @@ def understand(
     layout = layout or StandardLayout()
     paths, unread = walk(root, target)
     reader = layout.reader(root, paths)
-    masks, annotations, others, repeated = by_role(paths, reader.read)
-    fits = [reader.read(path) for path in others if path not in reader.taken]
+    masks, xml, others, repeated = by_role(paths, reader.read)
+    annotations = find_annotations(root, others, xml)
+    taken = annotations.taken.union(reader.taken)
+    fits = [reader.read(path) for path in others if path not in taken]
     candidates = [item for item in fits if isinstance(item, Candidate)]
     lost = [item for item in fits if isinstance(item, Rejected)]
     advice = ""
@@ -49,7 +52,7 @@ def understand(
         advice = nearest(root, paths, layout, len(candidates))
     if not candidates:
         raise _nothing_fits(source, paths, unread + lost, layout, advice)
-    rejected = unread + repeated + reader.rejected + lost
+    rejected = unread + repeated + annotations.rejected + reader.rejected + lost
     return Understood(source, paths, candidates, rejected, masks, annotations, reader, advice)
 
 
