@@ -257,6 +257,34 @@ def test_an_image_folder_is_prepared_with_its_own_splits(tmp_path):
     assert table["split"].equals(parts.rename("split"))
 
 
+NASTY = [
+    "[red]x",
+    "$x^$",
+    "a;b",
+    '"q", r',
+    "ß ü",
+    "{x}",
+    "-1",
+    "=1+1",
+    "1e5",
+    "#1",
+    "a b  c",
+    "007",
+]
+
+
+def test_a_serial_is_any_text(tmp_path, capsys):
+    rows = ["path,serial,camera,label"]
+    for number, serial in enumerate(NASTY):
+        write_image(tmp_path / "in" / f"{number}.png", number)
+        quoted = serial.replace('"', '""')
+        rows.append(f'{number}.png,"{quoted}",top,{("ok", "nok")[number % 2]}')
+    (tmp_path / "in" / "t.csv").write_text("\n".join(rows), "utf-8")
+    table = read_manifest(prepare(tmp_path / "in", tmp_path / "out", FEW, layout=TableLayout()))
+    assert sorted(table["serial"]) == sorted(NASTY)
+    assert "[red]x" in capsys.readouterr().out
+
+
 def test_nothing_is_written_by_a_preview(tmp_path, capsys):
     source = write_source(tmp_path / "in", as_portuguese)
     write_image(source / "sem_nome.png", 99)
