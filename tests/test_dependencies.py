@@ -24,6 +24,8 @@ NOT_IMPORTED = {
     "hydra-submitit-launcher": "named by configs/hydra/launcher",
     "hydra-optuna-sweeper": "named by configs/experiment/search.yaml",
     "alembic": "Optuna 2's storage needs an old one",
+    "openpyxl": "what pandas reads Excel's tables with",
+    "pyarrow": "what pandas reads Parquet with",
     "hatchling": "builds the wheel",
     "ipykernel": "what a notebook runs in, started by nbclient",
     "mypy": "a tool",

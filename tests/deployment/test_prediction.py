@@ -12,7 +12,7 @@ A, B = "0000000000017", "0000000000024"
 def test_names_give_serial_and_camera(tmp_path):
     names = [f"{A}_TOP.PNG", f"in/{B}_side.jpg", "camera1.png", "other_side.png"]
     table = name_images(tmp_path, [tmp_path / name for name in names], None)
-    assert table["serial"].tolist() == [A, B, "camera1.png", "other_side.png"]
+    assert table["serial"].tolist() == [A, B, "camera1.png", "other"]
     assert table["perspective"].tolist() == ["top", "side", "", "side"]
     assert table["path"].tolist() == names
 

@@ -312,6 +312,43 @@ def test_a_cut_mask_is_refused():
         module._check_whole(encoded("png")[:-3], "PNG")
 
 
+def saved(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def profile(gamma: float = 1.0, space: bytes = b"RGB ") -> bytes:
+    """A profile whose colours are sRGB's and whose values are light to the power of 1/gamma."""
+
+    def fixed(*numbers: float) -> bytes:
+        return b"".join(struct.pack(">i", round(number * 65536)) for number in numbers)
+
+    def xyz(*numbers: float) -> bytes:
+        return b"XYZ \0\0\0\0" + fixed(*numbers)
+
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256)) + b"\0\0"
+    name = b"linear"
+    described = b"desc\0\0\0\0" + struct.pack(">I", len(name) + 1) + name + b"\0" * 79
+    tags = {b"desc": described + b"\0" * (-len(described) % 4), b"cprt": b"text\0\0\0\0x\0\0\0",
+            b"wtpt": xyz(0.9642, 1.0, 0.8249)}  # fmt: skip
+    if space == b"GRAY":
+        tags |= {b"kTRC": curve}
+    else:
+        tags |= {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve,
+                 b"rXYZ": xyz(0.4360, 0.2225, 0.0139), b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+                 b"bXYZ": xyz(0.1431, 0.0606, 0.7139)}  # fmt: skip
+    table, body, start = b"", b"", 128 + 4 + 12 * len(tags)
+    for key, content in tags.items():
+        table += key + struct.pack(">II", start + len(body), len(content))
+        body += content
+    size = start + len(body)
+    head = struct.pack(">I4sI4s4s4s", size, b"lcms", 0x02100000, b"mntr", space, b"XYZ ")
+    head += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp"
+    head = head.ljust(68, b"\0") + fixed(0.9642, 1.0, 0.8249)
+    return head.ljust(128, b"\0") + struct.pack(">I", len(tags)) + table + body
+
+
 def healthy() -> dict[str, bytes]:
     """Small files of every kind, with smooth content as photographs have it."""
     noise = np.random.default_rng(1).integers(0, 256, (12, 16, 3), np.uint8)
@@ -327,6 +364,11 @@ def healthy() -> dict[str, bytes]:
         "lossless.webp": encoded("webp", photo, lossless=True),
         "bmp": encoded("bmp", photo),
         "palette.bmp": encoded("bmp", photo.convert("P")),
+        "tiff": saved(photo, "TIFF"),
+        "packed.tiff": saved(photo, "TIFF", compression="tiff_lzw"),
+        "ppm": saved(photo, "PPM"),
+        "avif": saved(photo, "AVIF"),
+        "profile.jpg": encoded("jpg", photo, quality=90, icc_profile=profile()),
     }
 
 
@@ -351,7 +393,7 @@ def compare(folder: Path, name: str, copies) -> int:
 @pytest.mark.parametrize("name", healthy())
 def test_damaged_files_are_decided_alike_in_silence(tmp_path, capfd, mutated, name):
     refused = compare(tmp_path, name, mutated(healthy()[name], 36, 0))
-    assert refused >= (30 if "png" in name else 6)
+    assert refused >= (30 if "png" in name else 1 if "tiff" in name or "ppm" in name else 6)
     assert capfd.readouterr() == ("", "")
 
 
@@ -360,3 +402,111 @@ def test_damaged_files_are_decided_alike_in_silence(tmp_path, capfd, mutated, na
 def test_many_damaged_files_are_decided_alike_in_silence(tmp_path, capfd, mutated, name):
     compare(tmp_path, name, mutated(healthy()[name], 600, 1))
     assert capfd.readouterr() == ("", "")
+
+
+# Other formats and colours, by known values.
+
+COLOUR = (200, 100, 50)
+
+
+def plain(mode: str = "RGB", value=COLOUR) -> Image.Image:
+    return Image.new(mode, (56, 40), value)
+
+
+def deep(kind: str) -> bytes:
+    grey = Image.fromarray(np.full((40, 56), 257 * 77, np.uint16))
+    return saved(grey, kind)
+
+
+def deep_colour() -> bytes:
+    bgr = np.full((40, 56, 3), [257 * value for value in COLOUR[::-1]], np.uint16)
+    return cv2.imencode(".tiff", bgr)[1].tobytes()
+
+
+def pages() -> bytes:
+    return saved(plain(), "TIFF", save_all=True, append_images=[plain(value=(1, 2, 3))])
+
+
+KNOWN = {
+    "tiff": (saved(plain(), "TIFF"), COLOUR),
+    "packed tiff": (saved(plain(), "TIFF", compression="tiff_lzw"), COLOUR),
+    "grey tiff": (saved(plain("L", 77), "TIFF"), (77,) * 3),
+    "16-bit tiff": (deep("TIFF"), (77,) * 3),
+    "16-bit colour tiff": (deep_colour(), COLOUR),
+    "pages": (pages(), COLOUR),
+    "ppm": (saved(plain(), "PPM"), COLOUR),
+    "pgm": (saved(plain("L", 77), "PPM"), (77,) * 3),
+    "16-bit pgm": (b"P5 56 40 65535\n" + np.full(40 * 56, 257 * 77, ">u2").tobytes(), (77,) * 3),
+    "12-bit pgm": (b"P5 56 40 4095\n" + np.full(40 * 56, 4095, ">u2").tobytes(), (255,) * 3),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_other_formats_become_8_bit_rgb(tmp_path, name):
+    content, colour = KNOWN[name]
+    (tmp_path / "image").write_bytes(content)
+    found = decode(tmp_path / "image")
+    assert (found.suffix, found.width, found.height) == (".png", 56, 40)
+    with Image.open(io.BytesIO(found.content)) as image:
+        assert {*image.get_flattened_data()} == {colour}
+    assert np.array_equal(read_rgb(tmp_path / "image"), np.full((40, 56, 3), colour))
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIF"])
+def test_what_a_telephone_writes_is_read_where_pillow_reads_it(tmp_path, kind):
+    if kind not in module.CONVERTED:
+        pytest.skip(f"no {kind} here")
+    (tmp_path / "image").write_bytes(saved(plain(), kind, quality=100))
+    difference = read_rgb(tmp_path / "image").astype(int) - COLOUR
+    assert np.abs(difference).max() <= 3
+
+
+def test_a_tiff_is_turned_as_it_says_and_its_boxes_told(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "image").write_bytes(saved(plain(), "TIFF", exif=exif))
+    found = decode(tmp_path / "image")
+    assert (found.rotated, found.width, found.height) == (True, 40, 56)
+
+
+def test_pixels_of_32_bits_are_refused(tmp_path):
+    for pixels in (np.ones((40, 56), np.float32), np.ones((40, 56), np.int32)):
+        (tmp_path / "image").write_bytes(saved(Image.fromarray(pixels), "TIFF"))
+        with pytest.raises(UnusableImageError, match="32 bits a pixel are refused"):
+            decode(tmp_path / "image")
+
+
+def as_srgb(value: int) -> float:
+    """A value of linear light in sRGB, by its definition."""
+    light = value / 255
+    return 255 * (12.92 * light if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_colours_are_as_their_profile_means_them(tmp_path, kind):
+    options = {"lossless": True} if kind == "WEBP" else {"quality": 100} if kind == "JPEG" else {}
+    (tmp_path / "image").write_bytes(saved(plain(), kind, icc_profile=profile(), **options))
+    found = read_rgb(tmp_path / "image")
+    np.testing.assert_allclose(found[0, 0], [as_srgb(value) for value in COLOUR], atol=2)
+    # Once: what is prepared says nothing of colours any more.
+    (tmp_path / "prepared").write_bytes(decode(tmp_path / "image").content)
+    assert np.array_equal(read_image(tmp_path / "prepared"), found)
+
+
+def test_grey_and_transparent_images_have_profiles_too(tmp_path):
+    (tmp_path / "image").write_bytes(
+        saved(plain("L", 100), "PNG", icc_profile=profile(space=b"GRAY"))
+    )
+    np.testing.assert_allclose(read_rgb(tmp_path / "image")[0, 0], [as_srgb(100)] * 3, atol=2)
+    half = plain("RGBA", (*COLOUR, 0))
+    (tmp_path / "image").write_bytes(saved(half, "PNG", icc_profile=profile()))
+    assert not read_rgb(tmp_path / "image").any()
+
+
+def test_a_profile_of_srgb_or_one_that_is_none_changes_nothing(tmp_path):
+    from PIL import ImageCms
+
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for some in (srgb, b"no profile", profile(space=b"GRAY")):
+        (tmp_path / "image").write_bytes(saved(plain(), "PNG", icc_profile=some))
+        assert {*map(tuple, read_rgb(tmp_path / "image").reshape(-1, 3))} == {COLOUR}

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from packsight.configuration.schema_decision import DecisionConfig, Portion
+from packsight.configuration.schema_layout import LayoutConfig
 from packsight.configuration.schema_sections import Explainer
 from packsight.configuration.schema_train import DataConfig, Source, TrainConfig
 from packsight.configuration.schema_values import (
@@ -42,6 +43,8 @@ def _sections(names: list[str]) -> list[str]:
 
 class PrepareConfig(Config):
     data: DataConfig
+    layout: LayoutConfig
+    dry_run: Switch
     outputs: Outputs
 
 
@@ -89,6 +92,7 @@ class CameraConfig(Config):
 
 class PredictConfig(Config):
     explainer: Explainer
+    layout: LayoutConfig
     run: Runs
     member: Member
     source: Annotated[Given, Field(description="images: a folder, a zip or one file")]

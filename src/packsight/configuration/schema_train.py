@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from packsight.configuration.schema_layout import LayoutConfig
 from packsight.configuration.schema_sections import (
     Callbacks,
     Loggers,
@@ -160,6 +161,7 @@ class RunConfig(Config):
 
 class TrainConfig(Config):
     data: DataConfig
+    layout: LayoutConfig
     perspective: PerspectiveConfig
     crop: CropConfig
     model: ModelConfig

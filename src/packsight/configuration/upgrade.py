@@ -18,6 +18,11 @@ ADDED: dict[str, Any] = {
     "transforms": {"average_mirrored": False},
     "finetune": {"frozen_share": 0.0, "views": 0},
     "run": {"on_conflict": "fail", "wait": True},
+    "layout": {
+        "kind": "standard",
+        "labels": {"damaged": [], "intact": []},
+        "cameras": {"top": [], "side": []},
+    },
     "folder": None,
     "measured": None,
     "manifest": None,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -14,9 +14,10 @@ from packsight.preparation.layout import (
     UNREADABLE,
     Rejected,
     is_image,
-    parse_name,
     walk,
 )
+from packsight.preparation.layout_standard import StandardLayout
+from packsight.preparation.reading import Layout
 from packsight.system.archive import as_folder
 
 
@@ -38,17 +39,23 @@ def images_in(source: Path, max_bytes: int) -> Iterator[tuple[Path, list[Path], 
 
 
 def name_images(
-    root: Path, files: Sequence[Path], perspective: str | None, unread: Sequence[Rejected] = ()
+    root: Path,
+    files: Sequence[Path],
+    perspective: str | None,
+    unread: Sequence[Rejected] = (),
+    layout: Layout | None = None,
 ) -> pd.DataFrame:
-    """A row per file: serial and camera from its name `<serial>_<perspective>`.
+    """A row per file: serial and camera as the layout tells them, `<serial>_<perspective>` if none.
 
     A file that is not named so is its own package, seen by the camera `perspective`. What is
     `unread` gets its reason as `error`.
     """
     rows = []
     errors = {item.path: ": ".join(filter(None, item[1:])) for item in unread}
-    for path in [*(file.relative_to(root).as_posix() for file in files), *errors]:
-        name = parse_name(PurePosixPath(path).stem)
+    paths = [*(file.relative_to(root).as_posix() for file in files), *errors]
+    named = (layout or StandardLayout()).namer(root, paths)
+    for path in paths:
+        name = named(path)
         rows.append(
             {
                 "serial": name.serial or path,

@@ -23,6 +23,7 @@ from packsight.evaluation.decided import COLUMNS as DECIDED
 from packsight.evaluation.decided import package_scores, told
 from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer
+from packsight.preparation.reading import Layout
 from packsight.system.console import console
 from packsight.system.files import replacing, writable
 
@@ -38,6 +39,7 @@ def predict_source(
     source: str | Path,
     output: str | Path,
     *,
+    layout: Layout | None = None,
     camera: str | None = None,
     prior: Prior | None = None,
     explainer: Explainer | None = None,
@@ -48,10 +50,10 @@ def predict_source(
 ) -> Path:
     """Score a folder, zip or file of images; write predictions.csv, and verdicts.csv for packages.
 
-    `camera` took the images whose names do not say it; `prior` moves the decision to another line;
-    an `explainer` tells the region that speaks most for damaged. Raises UserError if nothing fits
-    the models' cameras, results would be overwritten, or, once the reasons are written, not one
-    image could be scored.
+    `layout` tells serial and camera of an image, `camera` took those of which it tells none.
+    `prior` moves the decision to another line; an `explainer` tells the region that speaks most for
+    damaged. Raises UserError if nothing fits the models' cameras, results would be overwritten, or,
+    once the reasons are written, not one image could be scored.
     """
     source, output = Path(source), Path(output)
     present = [name for name in ("predictions.csv", "verdicts.csv") if (output / name).exists()]
@@ -66,7 +68,7 @@ def predict_source(
     if prior is not None and serving.decision is None:
         raise UserError(f"prior={prior} moves a decision, and there is none; leave prior out.")
     with images_in(source, int(max_unpacked_gb * 1e9)) as (root, files, unread):
-        table = name_images(root, files, camera, unread)
+        table = name_images(root, files, camera, unread, layout)
         mark_repeated(root, table)
         wanted = _of_cameras(table, serving.cameras, source)
         writable(output)  # told now, and not after all images are scored

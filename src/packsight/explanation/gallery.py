@@ -121,6 +121,7 @@ def panel(item: Explained, method: str) -> Figure:
         f"{row['predicted']}, p(damaged) = {row['probability']:.2f}\n{method}{_convergence(item)}"
         f"{_told(item.measures)}",
         fontsize=10,
+        parse_math=False,  # a serial may hold dollar signs
         color="black" if attribution.converged else "#b03000",
     )
     return figure

@@ -4,18 +4,38 @@ import hashlib
 import io
 import warnings
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import ExifTags, Image, ImageOps
+from PIL import (
+    AvifImagePlugin,
+    ExifTags,
+    Image,
+    ImageOps,
+    PpmImagePlugin,
+    TiffImagePlugin,
+)
 
 from packsight.errors import UserError
+from packsight.imaging.colour import has_foreign_profile, to_srgb
 from packsight.system.streams import quiet_libraries
 
 MIN_SIDE = 32  # pixels; nothing can be seen in less
 SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "BMP": ".bmp"}
+with suppress(ImportError):  # the extra `heic`
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener()
+# What becomes a PNG; opening it would otherwise load what reads forty other formats.
+_READERS = (
+    TiffImagePlugin.TiffImageFile,
+    PpmImagePlugin.PpmImageFile,
+    AvifImagePlugin.AvifImageFile,
+)
+CONVERTED = [*(reader.format for reader in _READERS), *({"HEIF"} & {*Image.OPEN})]
 # What a PNG that is turned holds somewhere, maybe after its pixels.
 PNG_TURNS = (b"eXIf", b"Raw profile type", b"XML:com.adobe.xmp")
 # What is wrong with a file is told once, in its error.
@@ -39,8 +59,8 @@ class Decoded(NamedTuple):
 def decode(path: Path) -> Decoded:
     """Decode a file completely and convert it where it is not plain 8-bit RGB.
 
-    Of an animation the first frame is taken. Raises UnusableImageError, also where the file
-    cannot be opened.
+    Of an animation or several pages the first is taken. Raises UnusableImageError, also where the
+    file cannot be opened.
     """
     raw = _read(path)
     pixels, kind, rotated = _decode(raw)
@@ -99,16 +119,20 @@ def to_png(image: Image.Image) -> bytes:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit RGB: first its depth, then its transparency, then its colours.
+    """An image of any mode as 8-bit sRGB: first its depth, then its colours, then its transparency.
 
     16-bit grey is divided by 257; transparent pixels are laid over black.
     """
+    profile = image.info.get("icc_profile") or b""
     if image.mode.startswith("I"):  # 16-bit grey
         values = np.asarray(image).astype(np.int64)
         grey = np.clip((values + 128) // 257, 0, 255).astype(np.uint8)
         # Of 16 bits too a grey value can stand for transparency.
         grey[values == image.info.get("transparency", -1)] = 0
         image = Image.fromarray(grey)
+    if image.mode in ("P", "PA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image = to_srgb(image, profile)
     if image.has_transparency_data:
         image = image.convert("RGBA")
         black = Image.new("RGBA", image.size, (0, 0, 0, 255))
@@ -134,7 +158,7 @@ def _decode(raw: bytes) -> tuple[np.ndarray, str | None, bool]:
     if not raw:
         raise UnusableImageError("the file is empty")
     try:
-        with Image.open(io.BytesIO(raw), formats=list(SUFFIXES)) as image:
+        with Image.open(io.BytesIO(raw), formats=[*SUFFIXES, *CONVERTED]) as image:
             _check_size(image)
             _check_whole(raw, image.format)
             bits = raw[24] if image.format == "PNG" else 8
@@ -144,7 +168,10 @@ def _decode(raw: bytes) -> tuple[np.ndarray, str | None, bool]:
             rotated = told and image.getexif().get(ExifTags.Base.Orientation, 1) in range(2, 9)
             if plain and not rotated:
                 return _pixels(raw), image.format, False
-            image.load()
+            if image.mode == "F" or (image.format == "TIFF" and image.mode == "I"):
+                raise UnusableImageError("32 bits a pixel are refused; give 8 or 16")
+            with quiet_libraries():
+                image.load()
             _mend_transparency(image, bits)
             return np.array(to_rgb(ImageOps.exif_transpose(image))), None, rotated
     except UnusableImageError:
@@ -201,6 +228,7 @@ def _is_plain(image: Image.Image, bits: int) -> bool:
         and bits == 8
         and not image.has_transparency_data
         and getattr(image, "n_frames", 1) == 1
+        and not has_foreign_profile(image)
     )
 
 

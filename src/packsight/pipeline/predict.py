@@ -4,6 +4,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from packsight.configuration.stored import resolved
 from packsight.system.console import console
 
 
@@ -17,6 +18,7 @@ def predict(cfg: DictConfig) -> Path:
         from packsight.deployment.prediction import predict_source
         from packsight.deployment.serving import serve
         from packsight.domain import Fusion
+        from packsight.preparation.layouts import layout_of
         from packsight.runs.decision_file import find_decision
 
         decision = find_decision(cfg.decision.path, cfg.run, runs, cfg.member)
@@ -33,6 +35,7 @@ def predict(cfg: DictConfig) -> Path:
             serve(runs, decision, Fusion(cfg.fusion) if cfg.fusion else None),
             cfg.source,
             cfg.output,
+            layout=layout_of(resolved(cfg)["layout"]),
             camera=cfg.perspective.name,
             prior=cfg.prior,
             explainer=instantiate(cfg.explainer, _convert_="all") if cfg.locate else None,

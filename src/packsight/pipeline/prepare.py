@@ -7,7 +7,11 @@ from omegaconf import DictConfig
 from packsight.pipeline.parts import part
 
 
-def prepare(cfg: DictConfig) -> Path:
-    """Images to outputs/data/<name>/ and <name>.zip."""
-    prepared: Path = part(cfg, "request")().prepare()
+def prepare(cfg: DictConfig) -> Path | None:
+    """Images to outputs/data/<name>/ and <name>.zip; with dry_run, what would be understood."""
+    request = part(cfg, "request")()
+    if cfg.dry_run:
+        request.preview()
+        return None
+    prepared: Path = request.prepare()
     return prepared

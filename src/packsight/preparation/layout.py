@@ -1,27 +1,25 @@
-"""The layout of a source: what a file is, told from its path alone."""
+"""What a file of a source is, told from its path: an image, a mask, an annotation."""
 
 import os
-import re
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from packsight.domain import LABELS, Perspective, Split
-from packsight.errors import UserError
+from packsight.domain import Box
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+IMAGE_SUFFIXES = (
+    ".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm", ".avif",
+    ".heic", ".heif",
+)  # fmt: skip
 UNREADABLE = "unreadable folder"
-LAYOUT = "<label>/<perspective>/<serial>_<perspective>.<png|jpg|jpeg|webp|bmp>"
-PARTS = {
-    "training": Split.TRAIN.value,
-    "test": Split.TEST.value,
-    "interpretabilidade": Split.TEST.value,
-}
-_SERIAL = re.compile(r"[0-9]{13}(?![0-9])")
-_PERSPECTIVE = re.compile(rf"_({'|'.join(Perspective)})$", re.IGNORECASE)
+LONGEST = 120  # bytes of a serial, which becomes part of a file's name
+# Texts that readers of tables take for a missing value, whatever the column.
+_MISSING = {
+    "", "#n/a", "#na", "-nan", "n/a", "na", "nan", "none", "null", "<na>", "nat",
+    "-1.#ind", "1.#ind", "-1.#qnan", "1.#qnan", "#n/a n/a",
+}  # fmt: skip
 
 
 class Rejected(NamedTuple):
@@ -31,7 +29,7 @@ class Rejected(NamedTuple):
 
 
 class Name(NamedTuple):
-    """What a file's name tells; None where it does not."""
+    """What a layout tells of an image that needs no label; None where it does not."""
 
     serial: str | None
     perspective: str | None
@@ -39,17 +37,21 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A file whose folder and name fit the layout."""
+    """A file that the layout understands."""
 
     path: str  # below the source
     serial: str
     perspective: str
     label: str
-    part: str  # of the source: "train", "test" or ""
+    part: str  # of the source: "train", "val", "test" or ""
+    boxes: tuple[Box, ...] = ()  # that the source's table gives it
 
     @property
     def key(self) -> tuple[str, str, str]:
         return self.label, self.perspective, self.serial
+
+
+Read = Callable[[str], Candidate | Rejected]  # what a layout makes of a path
 
 
 def walk(root: Path, target: Path | None = None) -> tuple[list[str], list[Rejected]]:
@@ -118,14 +120,19 @@ def is_image(path: str | Path) -> bool:
     return pure.suffix.lower() in IMAGE_SUFFIXES and not _is_mask(pure)
 
 
-def parse_name(stem: str) -> Name:
-    """Serial and camera from a file's name without suffix: `<13 digits>…_<perspective>`."""
-    serial, perspective = _SERIAL.match(stem), _PERSPECTIVE.search(stem)
-    return Name(serial and serial[0], perspective and perspective[1].lower())
+def serial_problem(serial: str) -> str:
+    """Why a text cannot be a serial; "" if it can."""
+    if serial.casefold() in _MISSING:
+        return "no serial"
+    if not serial.isprintable() or serial != serial.strip() or {"/", "\\"} & {*serial}:
+        return "serial with a separator of paths, a sign that cannot be printed or a blank end"
+    if serial.startswith(".") or len(serial.encode()) > LONGEST:
+        return f"serial that begins with a dot or has more than {LONGEST} bytes"
+    return ""
 
 
 def by_role(
-    paths: Iterable[str],
+    paths: Iterable[str], read: Read
 ) -> tuple[dict[tuple[str, str, str], str], dict[str, str], list[str], list[Rejected]]:
     """Masks by what they mask, annotations by `stem`, other files, and second ones for an image."""
     masks: dict[tuple[str, str, str], str] = {}
@@ -134,9 +141,9 @@ def by_role(
     for path in paths:
         pure = PurePosixPath(path)
         if _is_mask(pure):
-            fits = classify(path)
+            fits = read(_masked(pure))
             if not isinstance(fits, Candidate):
-                others.append(path)
+                rejected.append(fits._replace(path=path))
             elif (first := masks.setdefault(fits.key, path)) != path:
                 rejected.append(Rejected(path, "second mask of one image", f"the first is {first}"))
         elif pure.suffix.lower() == ".xml":
@@ -148,36 +155,13 @@ def by_role(
     return masks, annotations, others, rejected
 
 
-def classify(path: str) -> Candidate | Rejected:
-    pure = PurePosixPath(path)
-    if pure.suffix.lower() not in IMAGE_SUFFIXES:
-        return Rejected(path, "not an image")
-    *parents, label, folder = ["", "", *(part.lower() for part in pure.parent.parts)]
-    if label not in LABELS or folder not in list(Perspective):
-        return Rejected(path, "not in a <label>/<perspective>/ folder")
-    serial, perspective = parse_name(pure.stem)
-    if not serial or not perspective or len(pure.stem) != len(f"{serial}_{perspective}"):
-        return Rejected(path, "name is not <13 digits>_<perspective>")
-    if perspective != folder:
-        return Rejected(path, "name and folder disagree on the perspective")
-    parts = [PARTS[parent] for parent in parents if parent in PARTS]
-    return Candidate(path, serial, perspective, label, parts[-1] if parts else "")
-
-
 def _is_mask(path: PurePosixPath) -> bool:
     return "masks" in (part.lower() for part in path.parts[:-1])
 
 
-def nothing_fits(source: Path, paths: list[str], unread: list[Rejected]) -> UserError:
-    suffixes = Counter(PurePosixPath(path).suffix.lower() or "no suffix" for path in paths)
-    counts = ", ".join(f"{count} × {suffix}" for suffix, count in suffixes.most_common(5))
-    found = f"{counts}; such as {', '.join(paths[:3])}" if paths else "no files"
-    for reason, count in Counter(item.reason for item in unread).most_common(3):
-        found += f"; {count} × {reason}"
-    return UserError(
-        f"{source} has no image that fits {LAYOUT} (label {' or '.join(LABELS)}, perspective top "
-        f"or side, serial of 13 digits); found: {found}."
-    )
+def _masked(path: PurePosixPath) -> str:
+    """What a mask's path would be if it were its image's."""
+    return "/".join([part for part in path.parts[:-1] if part.lower() != "masks"] + [path.name])
 
 
 def stem(path: str) -> str:

@@ -17,12 +17,15 @@ from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
 from packsight.preparation.coverage import described
 from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
+from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.location import learn_and_locate, location_digest
 from packsight.preparation.near_duplicates import near_duplicates, told
 from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
+from packsight.preparation.reading import Layout
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
+from packsight.preparation.understanding import Understood, show_understood, understand
 from packsight.system.archive import as_folder, pack
 from packsight.system.console import console, track
 from packsight.system.files import (
@@ -33,44 +36,47 @@ from packsight.system.files import (
 )
 from packsight.system.room import expect_room
 
+HELD_OUT = ("test", "val", "train", "")  # parts of a source, the one that counts most first
+
 
 def prepare(
     source: str | Path,
     target: str | Path,
     settings: SplitSettings | None = None,
     *,
+    layout: Layout | None = None,
     max_unpacked_gb: float = 20.0,
     overwrite: bool = False,
 ) -> Path:
     """Write the images of `source`, a folder or zip, to the folder `target` and `target`.zip.
 
+    `layout` tells what the files are, from their names or a table; None: the standard one.
     Data that was prepared from the same files with the same settings is left as it is; other data
     in `target` are replaced with `overwrite` alone. A zip that unpacks to more than
     `max_unpacked_gb` is refused. Raises UserError for a source without usable images or with too
     few of a label, and where `target` holds other data.
     """
     source, target, settings = Path(source), Path(target), settings or SplitSettings()
+    layout = layout or StandardLayout()
+    traced = settings.values() | layout.traced()
     with as_folder(source, int(max_unpacked_gb * 10**9)) as root:
-        inner = data_root(root)
-        if inner is not None and (inner / SUMMARY).is_file():
-            raise UserError(
-                f"{source} is prepared data already; train on it with data.source={source}, or "
-                "prepare its raw images."
-            )
+        _check_raw(source, root)
         # First what is cheap: what changes while the rest is read will be noticed.
-        listing = source_listing(source, settings.values(), target)
-        fingerprint = source_fingerprint(root, settings.values(), target)
+        listing = source_listing(source, traced, target)
+        fingerprint = source_fingerprint(root, traced, target)
         if _stands(target, fingerprint, overwrite):
             if not _archive(target).is_file():
                 _pack(target)
             remember(target, listing, fingerprint)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
             return target
+        understood = understand(root, source, target, layout)
+        show_understood(understood)
         # Its images, copied and packed.
         size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
         expect_room(target, 2 * size, "prepared data")
         with _replacing_folder(target) as folder, temporary_folder() as work:
-            found = scan(root, work, source, target)
+            found = scan(understood, root, work)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
             table, belts = learn_and_locate(table, folder)
@@ -88,6 +94,7 @@ def prepare(
                 "located": location_digest(table, belts),
                 "labels": LABELS,
                 **settings.values(),
+                "layout": layout.values(),
                 **summarise(table, found.rejected),
                 "near_duplicates": alike,
             }
@@ -110,6 +117,28 @@ def prepare(
         soft_wrap=True,
     )
     return target
+
+
+def preview(source: str | Path, layout: Layout, max_unpacked_gb: float = 20.0) -> Understood:
+    """Print what would be understood of `source`, a folder or zip, and write nothing.
+
+    Raises UserError for a source of which nothing is understood.
+    """
+    source = Path(source)
+    with as_folder(source, int(max_unpacked_gb * 10**9)) as root:
+        _check_raw(source, root)
+        understood = understand(root, source, layout=layout)
+        show_understood(understood)
+    return understood
+
+
+def _check_raw(source: Path, root: Path) -> None:
+    inner = data_root(root)
+    if inner is not None and (inner / SUMMARY).is_file():
+        raise UserError(
+            f"{source} is prepared data already; train on it with data.source={source}, or "
+            "prepare its raw images."
+        )
 
 
 def _archive(target: Path) -> Path:
@@ -184,7 +213,7 @@ def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     # A package with any image in the source's test part belongs there altogether.
     by_serial = table.groupby("serial")
-    parts = by_serial["part"].agg(lambda part: "test" if "test" in set(part) else part.iloc[0])
+    parts = by_serial["part"].agg(lambda part: min(part, key=HELD_OUT.index))
     packages = pd.DataFrame({"label": by_serial["label"].first(), "split": parts})
     splits = assign_splits(packages, settings.fractions, settings.split_seed)
     folds = pd.Series(pd.NA, index=packages.index, dtype="Int64")

@@ -9,6 +9,7 @@ import pandas as pd
 from packsight.domain import LABELS
 from packsight.errors import UserError
 from packsight.preparation import manifest
+from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.manifest import not_prepared, read_manifest
 from packsight.preparation.splits import SplitSettings
 from packsight.system.archive import extract, member_names
@@ -16,6 +17,8 @@ from packsight.system.files import read_json, sha256
 from packsight.system.lock import locked
 
 SUMMARY = "summary.json"
+# What earlier versions had no key for, as they did it.
+BEFORE: dict[str, Any] = {"layout": StandardLayout().values()}
 
 
 def is_prepared(source: Path) -> bool:
@@ -67,7 +70,8 @@ def stored_split_settings(root: Path) -> SplitSettings:
 
 def check_settings(folder: Path, asked: Mapping[str, Any]) -> None:
     """Raise UserError if the data in `folder` were prepared with other settings."""
-    summary = read_json(folder / SUMMARY, asked, "prepare the images again")
+    known = read_json(folder / SUMMARY, asked.keys() - BEFORE.keys(), "prepare the images again")
+    summary = BEFORE | known
     for key, value in asked.items():
         if summary[key] != value:
             raise UserError(

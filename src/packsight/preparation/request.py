@@ -8,8 +8,10 @@ from typing import Any
 
 from packsight.errors import UserError
 from packsight.preparation.fingerprint import known_fingerprint
-from packsight.preparation.prepare import prepare
+from packsight.preparation.layout_standard import StandardLayout
+from packsight.preparation.prepare import prepare, preview
 from packsight.preparation.prepared import check_settings, is_prepared, made_from
+from packsight.preparation.reading import Layout
 from packsight.preparation.splits import SplitSettings
 from packsight.sample.render import render_sample
 from packsight.system.files import temporary_folder
@@ -26,6 +28,7 @@ class DataRequest:
     source: str | None  # a folder or zip
     folder: str
     settings: SplitSettings = field(default_factory=SplitSettings)
+    layout: Layout = field(default_factory=StandardLayout)
     sample: Mapping[str, Any] = field(default_factory=dict)  # arguments of render_sample
     max_unpacked_gb: float = 20.0
     overwrite: bool = False
@@ -47,6 +50,12 @@ class DataRequest:
         with self._locked(Path(self.folder)):
             return self._prepare(Path(self.folder))
 
+    def preview(self) -> None:
+        """Print what would be understood of the source. Raises UserError if nothing is."""
+        if self.source is None:
+            raise UserError("dry_run=true shows what is understood of images; give data.source=.")
+        preview(self.source, self.layout, self.max_unpacked_gb)
+
     def provide(self) -> Path:
         """Prepared data, a folder or zip; prepared now if that was not done yet.
 
@@ -58,16 +67,17 @@ class DataRequest:
                 if not self.is_ready:
                     self._prepare(target)
         elif self.source is None:
-            check_settings(target, {"source": self._source_name, **self.settings.values()})
+            check_settings(target, {"source": self._source_name, **self._settings})
         elif Path(self.source) != target:
-            check_settings(target, self.settings.values())
+            check_settings(target, self._settings)
             self._check_source(Path(self.source), target)
         return target
 
     def _check_source(self, source: Path, target: Path) -> None:
         """Raise UserError if the source holds other images now than those that were prepared."""
         limit = int(self.max_unpacked_gb * 10**9)
-        holds = known_fingerprint(source, self.settings.values(), target, limit)
+        traced = self.settings.values() | self.layout.traced()
+        holds = known_fingerprint(source, traced, target, limit)
         if holds != made_from(target):
             raise UserError(
                 f"{target} was prepared from other images than {source} holds now; choose another "
@@ -81,6 +91,7 @@ class DataRequest:
         limits: dict[str, Any] = {
             "max_unpacked_gb": self.max_unpacked_gb,
             "overwrite": self.overwrite,
+            "layout": self.layout,
         }
         if self.source is not None:
             return prepare(self.source, target, self.settings, **limits)
@@ -88,6 +99,10 @@ class DataRequest:
             rendered = folder / self._source_name
             render_sample(rendered, **self.sample)
             return prepare(rendered, target, self.settings, **limits)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return self.settings.values() | {"layout": self.layout.values()}
 
     @property
     def _source_name(self) -> str:

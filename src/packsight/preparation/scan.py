@@ -11,16 +11,10 @@ from PIL import Image
 from packsight.domain import Box
 from packsight.errors import UserError
 from packsight.imaging.decode import UnusableImageError, decode, decode_mask
-from packsight.preparation.layout import (
-    Candidate,
-    Rejected,
-    by_role,
-    classify,
-    nothing_fits,
-    stem,
-    walk,
-)
-from packsight.preparation.voc import read_boxes
+from packsight.preparation.annotations import Annotations
+from packsight.preparation.boxes import boxes_of
+from packsight.preparation.layout import Candidate, Rejected
+from packsight.preparation.understanding import Understood
 from packsight.system.console import track
 from packsight.system.files import making_folder, writing
 
@@ -29,7 +23,7 @@ SECOND_VIEW = "second image of one package and perspective"
 IDENTICAL = "identical content"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UsableImage(Candidate):
     file: Path  # the original, or its conversion to 8-bit RGB
     suffix: str
@@ -47,41 +41,24 @@ class Scan:
     rejected: list[Rejected] = field(default_factory=list)
 
 
-def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Scan:
-    """Check every file below `root`, but for the `target` of what is made of them.
+def scan(understood: Understood, root: Path, work: Path) -> Scan:
+    """Check every image below `root` that was understood.
 
-    Conversions and masks are written to the folder `work`.
-
-    Raises UserError, naming `source`, if no file fits the layout or none of those can be used.
+    Conversions and masks are written to the folder `work`. Raises UserError if no image can be
+    used.
     """
-    paths, unread = walk(root, target)
-    masks, annotations, others, repeated = by_role(paths)
-    result = Scan(rejected=unread + repeated)
-    candidates = []
-    for path in others:
-        fits = classify(path)
-        if isinstance(fits, Candidate):
-            candidates.append(fits)
-        else:
-            result.rejected.append(fits)
-    if not candidates:
-        raise nothing_fits(source, paths, unread)
-
+    result = Scan(rejected=[*understood.rejected])
+    candidates = understood.candidates
+    masks, annotations = understood.masks, understood.annotations
     known = {candidate.key for candidate in candidates}
-    names = {stem(candidate.path) for candidate in candidates}
     result.rejected += [
         Rejected(path, "mask without an image") for key, path in masks.items() if key not in known
-    ] + [
-        Rejected(path, "annotation without an image")
-        for name, path in annotations.items()
-        if name not in names
     ]
     candidates, rejected = _without_two_labels(candidates)
     result.rejected += rejected
 
     def check(candidate: Candidate) -> tuple[UsableImage | None, list[Rejected]]:
-        annotation = annotations.get(stem(candidate.path))
-        return _check(candidate, root, work, annotation, masks.get(candidate.key))
+        return _check(candidate, root, work, annotations, masks.get(candidate.key))
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         # Larger images are rejected with a reason, so Pillow need not warn as well.
@@ -95,7 +72,7 @@ def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Sc
     if not result.images:
         counts = Counter(item.reason for item in result.rejected)
         raise UserError(
-            f"{source} has no usable image ("
+            f"{understood.source} has no usable image ("
             + ", ".join(f"{count} × {reason}" for reason, count in counts.most_common(3))
             + "); give readable images of packages."
         )
@@ -103,7 +80,7 @@ def scan(root: Path, work: Path, source: Path, target: Path | None = None) -> Sc
 
 
 def _check(
-    candidate: Candidate, root: Path, work: Path, annotation: str | None, mask: str | None
+    candidate: Candidate, root: Path, work: Path, annotations: Annotations, mask: str | None
 ) -> tuple[UsableImage | None, list[Rejected]]:
     """Decode one image with its boxes and mask."""
     try:
@@ -118,11 +95,12 @@ def _check(
     size = decoded.width, decoded.height
     package_box: list[Box] = []
     damage_boxes: list[Box] = []
-    if annotation and decoded.rotated:
-        rejected.append(Rejected(annotation, "boxes ignored", "the image is rotated by EXIF"))
-    elif annotation:
-        package_box, damage_boxes, problems = read_boxes(root / annotation, candidate.label, size)
-        rejected += [Rejected(annotation, "annotation", problem) for problem in problems]
+    drawn = annotations.of(candidate)
+    if drawn and decoded.rotated:
+        rejected.append(Rejected(drawn[0], "boxes ignored", "the image is rotated by EXIF"))
+    elif drawn:
+        package_box, damage_boxes, problems = boxes_of(drawn[1], candidate.label, size)
+        rejected += [Rejected(drawn[0], "annotation", problem) for problem in problems]
     mask_file = None
     if mask and decoded.rotated:
         rejected.append(Rejected(mask, "mask ignored", "the image is rotated by EXIF"))

@@ -37,8 +37,8 @@ def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: 
     """The split of each package, stratified by label, at least one package per label and split.
 
     `packages` is indexed by serial, with columns `label` and, where the source brought a split,
-    `split` ("train", "test" or ""). A test part that the source brings is kept, and validation
-    is carved from the rest; without one, all splits are carved. Raises UserError for fractions
+    `split` ("train", "val", "test" or ""). The validation and test parts that the source brings
+    are kept, and what it does not bring is carved from the rest. Raises UserError for fractions
     that do not add up to 1, and for a label with fewer packages than splits.
     """
     names = [split.value for split in Split]
@@ -51,9 +51,10 @@ def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: 
             f"data.fractions is {dict(fractions)}; give train, val and test positive shares that "
             "add up to 1."
         )
-    held_out = _brought_test(packages)
-    carved = names[:2] if held_out.any() else names
-    splits = pd.Series(Split.TEST.value, index=packages.index, name="split", dtype=object)
+    nothing = pd.Series("", index=packages.index, dtype=object)
+    splits = packages.get("split", nothing).astype(object).rename("split")
+    held_out = splits.isin(names[1:])
+    carved = [name for name in names if name not in set(splits[held_out])]
     rest = packages.loc[~held_out, "label"]
     rest = rest[hash_order(rest.index, seed)]
     splits[rest.index] = _carve(rest, {name: fractions[name] for name in carved})

@@ -139,5 +139,5 @@ def crop_sheet(rows: pd.DataFrame, folder: Path) -> np.ndarray:
 
 
 def _some(serials: list[str]) -> str:
-    shown = ", ".join(serials[:3]) + (", …" if len(serials) > 3 else "")
+    shown = escape(", ".join(serials[:3])) + (", …" if len(serials) > 3 else "")
     return f"{len(serials)} ({shown})" if serials else "0"

@@ -17,8 +17,9 @@ from packsight.system.files import read_json, reading
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "weights_content", "model.backbone",
          "perspective", "precision", "seed")  # fmt: skip
-INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "data.source",
-         "data.num_workers", "data.cache_gb", "data.max_unpacked_gb", "data.overwrite")  # fmt: skip
+INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "layout",
+         "data.source", "data.num_workers", "data.cache_gb", "data.max_unpacked_gb",
+         "data.overwrite")  # fmt: skip
 STORED = "."  # the folder of a configuration that is portable already
 SHOWN = 5  # differences between two configurations that a message names
 
