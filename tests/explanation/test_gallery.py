@@ -112,7 +112,7 @@ def test_what_is_written(tmp_path: Path):
     assert names == ["0000000000017_side.png", "0000000000024_side.png"]
     looks = [tmp_path / name / "0000000000017_side.jpg" for name in ("seen", "overlays")]
     heights = [cv2.imread(str(file)).shape[0] for file in looks]
-    assert heights == [64, 64 + 24]  # the scale stands below
+    assert heights == [64, 64 + 36]  # the scale stands below
     for file in [*tmp_path.rglob("*.png"), looks[1]]:
         image = cv2.imread(str(file))
         assert image is not None

@@ -186,7 +186,10 @@ def write_look(folder: Path, item: Explained) -> None:
     An overlay has its scale below it.
     """
     picture = look(item)
-    scaled = np.vstack([picture, caption_bar(item.heat().scale, picture.shape[1])])
+    # A sheet shows it at about two thirds, where the text is to be as large as a caption's.
+    width = picture.shape[1]
+    bar = caption_bar(item.heat().scale, 2 * width // 3)
+    scaled = np.vstack([picture, cv2.resize(bar, (width, 3 * bar.shape[0] // 2))])
     for name, image in (("seen", item.input()), ("overlays", scaled)):
         with replacing(folder / name / f"{item.name}.jpg") as file:
             write_image(file, image)
