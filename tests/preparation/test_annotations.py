@@ -182,6 +182,15 @@ def test_what_cannot_be_used_is_told_and_the_rest_is_used(tmp_path):
     assert unread == ["broken.json", "classes.txt", "other.json"]
 
 
+def test_names_that_refer_to_each_other_are_not_followed(tmp_path):
+    lines = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
+    write_images(tmp_path / "in")
+    found = look(tmp_path / "in", yolo(names="data.yaml") | {
+        "data.yaml": "\n".join([*lines, "names: [*a59, *a59]"])
+    })  # fmt: skip
+    assert boxes(found)[DAMAGED] == KNOWN[DAMAGED]
+
+
 def test_the_first_of_two_annotations_counts(tmp_path):
     write_images(tmp_path / "in")
     found = look(tmp_path / "in", voc() | {f"{DAMAGED}.txt": "0 0.5 0.5 1 1\n"})

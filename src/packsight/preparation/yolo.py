@@ -8,6 +8,7 @@ import yaml
 from packsight.preparation.boxes import Corners, Drawing, UnusableAnnotationError, around, number
 
 LARGEST = 10_000_000  # bytes
+LONGEST = 100_000  # letters of a file of names
 NAMES = ("classes.txt", "obj.names", "data.yaml", "dataset.yaml")  # what tells the classes' names
 
 
@@ -44,12 +45,13 @@ def _line(fields: list[str]) -> tuple[int, Corners]:
 def read_names(path: Path) -> dict[int, str]:
     """The names of classes; none where the file does not tell them."""
     try:
-        text = path.read_text("utf-8-sig", errors="replace")[:LARGEST]
+        text = path.read_text("utf-8-sig", errors="replace")[:LONGEST]
         if path.suffix != ".yaml":
             return dict(enumerate(line.strip() for line in text.splitlines()))
         names = yaml.safe_load(text)["names"]
         pairs = names.items() if isinstance(names, dict) else enumerate(names)
-        return {int(key): str(name) for key, name in pairs}
+        # Lists in lists, by YAML's references, would take for ever to write.
+        return {int(key): name for key, name in pairs if isinstance(name, str)}
     except (OSError, yaml.YAMLError, KeyError, TypeError, ValueError, AttributeError,
             RecursionError):  # fmt: skip
         return {}
