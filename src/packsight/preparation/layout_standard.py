@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from packsight.preparation.layout import IMAGE_SUFFIXES, Candidate, Name, Rejected
 from packsight.preparation.reading import Layout, Reader
