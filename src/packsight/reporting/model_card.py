@@ -138,7 +138,10 @@ def _decision(experiment: Path) -> dict[str, Any] | None:
     except UserError as damaged:
         left_out(damaged)
         return None
-    title = " + ".join(sorted({run for runs in decision.runs.values() for run in runs}))
+    title = " and ".join(
+        f"{camera}: {runs[0] if len(runs) == 1 else f'the mean of {len(runs)} models, {runs[0]} …'}"
+        for camera, runs in decision.runs.items()
+    )
     figures = {name: figure for name, figure in decision.figures.items() if name in SHOWN}
     return {
         "sentences": sentences(decision, title, 1),

@@ -27,10 +27,12 @@ from packsight.reporting.pictures import jpeg, svg
 from packsight.reporting.pooling import Pooled, shown
 from packsight.reporting.run_view import run_view
 from packsight.reporting.serving import Serving, preferred, read_serving
+from packsight.reporting.suspects import read_suspects
 from packsight.reporting.wording import Words, words
 from packsight.system.console import track
 from packsight.system.files import replacing
 
+SUSPECTS = 20  # packages to look at that the page lists
 TEMPLATES = Path(__file__).parent / "template"
 
 
@@ -73,6 +75,7 @@ def write_report(
             *learning_curve(rows, say),
         ],
         attributions=None if found is None else _attributions_view(experiment, found, say),
+        suspects=_suspects_view(experiment),
         pooled=pooled_rows,
         pooled_differing=varying(rows),
         against=_against(frame, pooled, rows, say),
@@ -186,6 +189,18 @@ def _attributions_view(
         "figure": svg(attributions_figure(attributions), say),
         "sheets": {file.stem.removeprefix("attributions_"): jpeg(file) for file in sheets},
     }  # fmt: skip
+
+
+def _suspects_view(experiment: Path) -> dict[str, Any] | None:
+    """The first packages to look at, with their picture where there is one."""
+    found = read_suspects(experiment)
+    if found.rows.empty:
+        return None
+    return {
+        "rows": [row for _, row in found.rows.head(SUSPECTS).iterrows()],
+        "count": len(found.rows),
+        "picture": jpeg(found.picture) if found.picture else None,
+    }
 
 
 def _number(say: Words, value: Any, digits: int = 2) -> str:
