@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from packsight.imaging.crop import Crop
     from packsight.imaging.decode import read_rgb
     from packsight.models.weights import create_network
+    from packsight.preparation.layout_imagefolder import ImageFolderLayout
+    from packsight.preparation.layout_pattern import PatternLayout
+    from packsight.preparation.layout_table import TableLayout
     from packsight.preparation.prepare import prepare
     from packsight.preparation.splits import SplitSettings
     from packsight.sample.render import render_sample
@@ -28,10 +31,13 @@ _HOMES = {
     "Classifier": "packsight.training.classifier",
     "Crop": "packsight.imaging.crop",
     "Decision": "packsight.decision.rule",
+    "ImageFolderLayout": "packsight.preparation.layout_imagefolder",
     "IntegratedGradients": "packsight.explanation.integrated_gradients",
     "PackageDataModule": "packsight.data.datamodule",
+    "PatternLayout": "packsight.preparation.layout_pattern",
     "Predictor": "packsight.deployment.predictor",
     "SplitSettings": "packsight.preparation.splits",
+    "TableLayout": "packsight.preparation.layout_table",
     "UserError": "packsight.errors",
     "attribute": "packsight.deployment.damage_region",
     "create_network": "packsight.models.weights",
@@ -46,10 +52,13 @@ __all__ = [
     "Classifier",
     "Crop",
     "Decision",
+    "ImageFolderLayout",
     "IntegratedGradients",
     "PackageDataModule",
+    "PatternLayout",
     "Predictor",
     "SplitSettings",
+    "TableLayout",
     "UserError",
     "attribute",
     "create_network",
