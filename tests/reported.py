@@ -16,6 +16,7 @@ from packsight.reporting.candidates import candidates
 from packsight.reporting.leaderboard import collect
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import configurations, pool_runs
+from packsight.reporting.suspects import write_rows
 from packsight.system.files import write_json
 
 SCRAMBLED = {"test": ["randomisation", "shift"], "number": 1, "spearman": [0.9, 0.8],
@@ -124,4 +125,5 @@ def report(experiment: Path, language: str = "en") -> Path:
     frame = collect(experiment)
     attributions = write_attributions(experiment, frame)
     pooled = pool_runs(experiment, frame)
+    write_rows(experiment, frame, pooled.rows)
     return write_report(experiment, frame, pooled, attributions, language)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from complete_config import complete_yaml
+from reported import report, write_experiment
 
 from packsight.preparation.manifest import COLUMNS as MANIFEST
 from packsight.reporting.leaderboard import collect
@@ -165,3 +166,14 @@ def test_other_data_than_the_runs_were_tested_on_give_no_pictures(experiment, ca
         file.write_text(file.read_text().replace("manifest: null", f"manifest: {'0' * 64}"))
     assert _write(experiment).picture is None
     assert "holds other data" in " ".join(capsys.readouterr().out.split())
+
+
+def test_the_page_lists_the_first_of_them(tmp_path):
+    experiment = write_experiment(tmp_path / "exp")
+    page = report(experiment).read_text(encoding="utf-8")
+    rows = read_suspects(experiment).rows
+    section = page[page.index("Packages to look at") :].partition("</section>")[0]
+    first = rows.iloc[0]
+    assert f"<td>1</td><td>{first['serial']}</td>" in section
+    assert section.count("<tr>") == 1 + min(20, len(rows))
+    assert first["reason"] in section

@@ -75,7 +75,7 @@ def write_report(
             *learning_curve(rows, say),
         ],
         attributions=None if found is None else _attributions_view(experiment, found, say),
-        suspects=_suspects_view(experiment),
+        suspects=_suspects_view(experiment, say),
         pooled=pooled_rows,
         pooled_differing=varying(rows),
         against=_against(frame, pooled, rows, say),
@@ -191,13 +191,16 @@ def _attributions_view(
     }  # fmt: skip
 
 
-def _suspects_view(experiment: Path) -> dict[str, Any] | None:
+def _suspects_view(experiment: Path, say: Words) -> dict[str, Any] | None:
     """The first packages to look at, with their picture where there is one."""
     found = read_suspects(experiment)
     if found.rows.empty:
         return None
     return {
-        "rows": [row for _, row in found.rows.head(SUSPECTS).iterrows()],
+        "rows": [
+            row | {"reason": "; ".join(map(say.translated, row["reason"].split("; ")))}
+            for row in found.rows.head(SUSPECTS).to_dict("records")
+        ],
         "count": len(found.rows),
         "picture": jpeg(found.picture) if found.picture else None,
     }
