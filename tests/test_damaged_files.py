@@ -26,7 +26,8 @@ from packsight.models.weights import create_network, read_checkpoint
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import stored_split_settings
 from packsight.reporting.attribution_comparison import collect_attributions
-from packsight.reporting.leaderboard import leaderboard_table, write_leaderboard
+from packsight.reporting.leaderboard import write_leaderboard
+from packsight.reporting.leaderboard_table import leaderboard_table
 from packsight.reporting.page import write_report
 from packsight.reporting.pooling import write_pooled
 from packsight.reporting.sweep_end import finish, print_results
