@@ -200,13 +200,15 @@ class TrainConfig(Config):
 
     @model_validator(mode="after")
     def _is_validated(self, info: ValidationInfo) -> Self:
+        if info.context == STORED:  # it was done, or is damaged in a way that training tells
+            return self
         best: Any = self.callbacks["best"]
         validated, saved = (
             self.trainer.get("check_val_every_n_epoch", 1),
             best.get("every_n_epochs", 1),
         )
         epochs = self.trainer["max_epochs"]
-        if info.context != STORED and lcm(validated, max(saved, 1)) > epochs:
+        if lcm(validated, max(saved, 1)) > epochs:
             raise sentence(
                 f"trainer.max_epochs={epochs} ends before a model is validated and kept (every "
                 f"{validated} epochs by trainer.check_val_every_n_epoch, every {saved} by "
