@@ -34,7 +34,6 @@ def plan_run(cfg: DictConfig) -> Plan:
     """Tell mistakes before data are made. Raises UserError for what cannot be trained here."""
     if cfg.data.source is not None and not Path(cfg.data.source).exists():
         raise UserError(f"{cfg.data.source} does not exist; give a folder or a zip archive.")
-    writable(Path(cfg.outputs))
     from packsight.models.network import check_backbone, input_size
 
     check_backbone(cfg.model.backbone)
@@ -68,6 +67,7 @@ def plan_run(cfg: DictConfig) -> Plan:
         raise UserError(
             "model.weights=none has nothing to keep; train all layers: finetune=scratch."
         )
+    writable(Path(cfg.outputs))  # last: what is refused leaves no folder
     return Plan(size, device, among, partial(part(cfg, "network"), size=size))
 
 
