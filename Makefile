@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 6006
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-sweeps lint benchmark dashboard clean help
+.PHONY: demo test test-sweeps test-hostile lint benchmark dashboard clean help
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and one from scratch, with attributions
 	$(BIN)/python scripts/prepare.py
@@ -14,11 +14,14 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and
 	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=8 explainer.max_steps=64
 	$(BIN)/python scripts/report.py name=demo
 
-test: $(VENV)/.installed ## Run the tests (five minutes on 2 cores)
+test: $(VENV)/.installed ## Run the tests (eight minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, hostile environments, pages in a browser (some minutes more)
-	$(BIN)/python -m pytest -m "sweeps or compiles or mutations or hostile or browser"
+test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, pages in a browser (half an hour)
+	$(BIN)/python -m pytest -m "sweeps or compiles or mutations or browser"
+
+test-hostile: $(VENV)/.installed ## Run every stage in every environment that is against it (ten minutes)
+	$(BIN)/python -m pytest -m hostile
 
 lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .
