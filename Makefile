@@ -14,7 +14,7 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and
 	$(BIN)/python scripts/explain.py run=outputs/demo per_outcome=1 measured=8 explainer.max_steps=64
 	$(BIN)/python scripts/report.py name=demo
 
-test: $(VENV)/.installed ## Run the tests (eight minutes on 2 cores)
+test: $(VENV)/.installed ## Run the tests (some minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, pages in a browser (half an hour)
