@@ -12,7 +12,7 @@ from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
 from packsight.errors import UserError
 from packsight.evaluation.scoring import score_split
-from packsight.imaging.belt import load_belts, pack_belts
+from packsight.imaging.belt_file import load_belts, pack_belts
 from packsight.imaging.decode import read_image
 from packsight.pipeline.parts import part
 from packsight.pipeline.train import resolved

@@ -2,26 +2,9 @@
 
 import numpy as np
 import pandas as pd
+from decisions import BAND
 
-from packsight.decision.calibration import Calibration, Method
-from packsight.decision.late_fusion import LateFusion
-from packsight.decision.rule import Decision
-from packsight.decision.terms import Kind
-from packsight.domain import Fusion
 from packsight.evaluation.decided import decide_packages, package_scores, told
-
-DECISION = Decision(
-    kind=Kind.FIXED,
-    runs={"top": ("t",), "side": ("s",)},
-    cameras=("top", "side"),
-    fusion=LateFusion(Fusion.MEAN),
-    calibration=Calibration(Method.PLATT, 0.5),
-    share=0.1,
-    accept_below=0.3,
-    reject_from=0.7,
-    seen=(0.01, 0.99),
-    packages={"intact": 50, "damaged": 50},
-)
 
 
 def images(**scores: tuple[float, float]) -> pd.DataFrame:
@@ -37,7 +20,7 @@ def images(**scores: tuple[float, float]) -> pd.DataFrame:
 def test_packages_are_decided_on_by_both_cameras_and_say_why():
     table = images(a=(0.1, 0.2), b=(0.9, 0.8), c=(0.4, 0.5), d=(0.1, np.nan), e=(0.1, 0.1))
     table.loc[table["serial"].eq("e") & table["perspective"].eq("top"), "crop"] = "frame"
-    found = decide_packages(package_scores(table, DECISION.fusion), DECISION).set_index("serial")
+    found = decide_packages(package_scores(table, BAND.fusion), BAND).set_index("serial")
     np.testing.assert_allclose(found["probability"], [0.15, 0.85, 0.45, 0.1, 0.1])
     assert found["decision"].tolist() == ["accept", "reject", "inspect", "inspect", "inspect"]
     assert found["reason"].tolist() == ["score"] * 3 + ["missing_camera", "not_located"]
@@ -57,6 +40,6 @@ def test_one_camera_decides_without_a_fusion():
 def test_a_pair_has_its_score_already():
     rows = {"serial": ["a", "b"], "perspective": "pair", "probability": [0.2, 0.9]}
     table = pd.DataFrame(rows | {"cameras": ["top+side", "top"], "crop": ["auto+auto", "frame"]})
-    found = decide_packages(package_scores(table, None), DECISION)
+    found = decide_packages(package_scores(table, None), BAND)
     assert found["decision"].tolist() == ["accept", "inspect"]
     assert found["reason"].tolist() == ["score", "not_located"]

@@ -10,7 +10,7 @@ import torch
 from packsight.data.crops import crop_windows
 from packsight.domain import parse_boxes
 from packsight.errors import UserError
-from packsight.imaging import belt as locate
+from packsight.imaging import belt_file
 from packsight.imaging.belt import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
 from packsight.pipeline.parts import part
 from packsight.preparation.manifest import read_manifest
@@ -124,10 +124,10 @@ def test_frames_give_the_same_model_every_time():
 def test_models_travel_in_files_and_checkpoints(tmp_path):
     belts = {"top": model_of(WHITE, 8)}
     frame = frame_with(4, WHITE)
-    locate.save_belts(belts, tmp_path)
-    arrays = locate.pack_belts(belts)
+    belt_file.save_belts(belts, tmp_path)
+    arrays = belt_file.pack_belts(belts)
     tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
-    for copy in (locate.load_belts(tmp_path), locate.unpack_belts(tensors)):
+    for copy in (belt_file.load_belts(tmp_path), belt_file.unpack_belts(tensors)):
         assert copy["top"].locate(frame) == belts["top"].locate(frame)
 
 
@@ -143,11 +143,11 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, damage):
-    locate.save_belts({"top": model_of(WHITE, 8)}, tmp_path)
-    file = tmp_path / locate.NAME
+    belt_file.save_belts({"top": model_of(WHITE, 8)}, tmp_path)
+    file = tmp_path / belt_file.NAME
     file.write_bytes(damage(file.read_bytes())) if damage else file.unlink()
     with pytest.raises(UserError, match=r"belt\.safetensors .*prepare the images again"):
-        locate.load_belts(tmp_path)
+        belt_file.load_belts(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -162,10 +162,10 @@ def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, damage):
     ],
 )
 def test_arrays_that_are_no_belt_are_refused(damage):
-    arrays = locate.pack_belts({"top": model_of(WHITE, 8)})
-    assert locate.unpack_belts(arrays)
+    arrays = belt_file.pack_belts({"top": model_of(WHITE, 8)})
+    assert belt_file.unpack_belts(arrays)
     with pytest.raises((ValueError, KeyError)):
-        locate.unpack_belts(arrays | damage)
+        belt_file.unpack_belts(arrays | damage)
 
 
 def test_too_few_frames_give_no_model_and_no_place():

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from packsight.errors import UserError
-from packsight.preparation.prepare import _stands
+from packsight.preparation.target import stands
 from packsight.system.files import write_json
 
 DAMAGED = ["", "{", "[]", '{"source": "photos"}', "\0" * 9]
@@ -19,16 +19,16 @@ def target(tmp_path) -> Path:
 
 
 def test_data_of_the_same_fingerprint_stand(target):
-    assert _stands(target, "abc", overwrite=False)
-    assert _stands(target, "abc", overwrite=True)
-    assert not _stands(target, "abd", overwrite=True)
+    assert stands(target, "abc", overwrite=False)
+    assert stands(target, "abc", overwrite=True)
+    assert not stands(target, "abd", overwrite=True)
     with pytest.raises(UserError, match="from another source"):
-        _stands(target, "abd", overwrite=False)
+        stands(target, "abd", overwrite=False)
 
 
 @pytest.mark.parametrize("content", DAMAGED)
 def test_a_damaged_summary_is_named_and_its_data_can_be_made_anew(target, content):
     (target / "summary.json").write_text(content)
     with pytest.raises(UserError, match=r"summary\.json is damaged.*data\.overwrite=true"):
-        _stands(target, "abc", overwrite=False)
-    assert not _stands(target, "abc", overwrite=True)
+        stands(target, "abc", overwrite=False)
+    assert not stands(target, "abc", overwrite=True)

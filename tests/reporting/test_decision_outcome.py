@@ -1,33 +1,19 @@
 """A decision on labelled packages: what is counted, and what is left out."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from decisions import BAND
 
-from packsight.decision.calibration import Calibration, Method
-from packsight.decision.late_fusion import LateFusion
-from packsight.decision.rule import Decision
-from packsight.decision.terms import Kind
-from packsight.domain import Fusion
 from packsight.reporting.decision_outcome import write_decisions
 from packsight.runs.saved import Run
 from packsight.system.files import read_json
 
 NAMES = {"top": ("top/0", "top/1"), "side": ("side/0",)}
-DECISION = Decision(
-    kind=Kind.FIXED,
-    runs=NAMES,
-    cameras=("top", "side"),
-    fusion=LateFusion(Fusion.MEAN),
-    calibration=Calibration(Method.PLATT, 0.5),
-    share=0.1,
-    accept_below=0.3,
-    reject_from=0.7,
-    seen=(0.01, 0.99),
-    packages={"intact": 50, "damaged": 50},
-)
+DECISION = replace(BAND, runs=NAMES)
 LABELS = {"a": "intact", "b": "intact", "c": "damaged", "d": "damaged"}
 
 

@@ -6,29 +6,18 @@ from pathlib import Path
 
 import pytest
 from complete_config import complete
+from decisions import BAND
 
 from packsight.configuration.stored import config_from
-from packsight.decision.calibration import Calibration, Method
 from packsight.decision.rule import Decision, write_decision
-from packsight.decision.terms import Kind
 from packsight.errors import UserError
 from packsight.runs.decision_file import find_decision, serving
 from packsight.runs.saved import Run
 
 
 def decision(**runs: str) -> Decision:
-    return Decision(
-        kind=Kind.FIXED,
-        runs={part: tuple(names.split()) for part, names in runs.items()},
-        cameras=("top",),
-        fusion=None,
-        calibration=Calibration(Method.PLATT, 0.5),
-        share=0.1,
-        accept_below=0.3,
-        reject_from=0.7,
-        seen=(0.01, 0.99),
-        packages={"intact": 50, "damaged": 50},
-    )
+    named = {part: tuple(names.split()) for part, names in runs.items()}
+    return replace(BAND, runs=named, cameras=("top",), fusion=None)
 
 
 def runs(root: Path, *names: str) -> list[Run]:

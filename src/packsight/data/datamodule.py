@@ -19,7 +19,8 @@ from packsight.data.pairing import JOIN, pair_images
 from packsight.data.transforms import Transform
 from packsight.domain import LABELS, CropSource, Split
 from packsight.errors import UserError
-from packsight.imaging.belt import BeltModel, load_belts
+from packsight.imaging.belt import BeltModel
+from packsight.imaging.belt_file import load_belts
 from packsight.imaging.crop import Crop
 from packsight.preparation.location import locate_with
 from packsight.preparation.prepared import load_data, stored_split_settings

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from packsight.deployment.predictor import Predictor
-from packsight.imaging.belt import pack_belts
+from packsight.imaging.belt_file import pack_belts
 
 
 class View(NamedTuple):

@@ -8,19 +8,15 @@ is known of the package but that it is one region, and that it lies elsewhere in
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from packsight.domain import Box, Upright
-from packsight.system.arrays import load_arrays, save_arrays
 from packsight.system.console import track
-from packsight.system.files import reading
 
-NAME = "belt.safetensors"
 WORK = (270, 480)  # height and width at which frames are looked at, whatever their own
 CELLS = (135, 240)  # what is described: cells of 2×2 of those pixels
 WINDOWS = (5, 11, 21)  # pixels around a cell over which brightness and texture are taken
@@ -38,8 +34,6 @@ LEAST, MOST = 0.004, 0.6  # share of the frame that a package covers
 EDGE_LEVEL = 0.5  # of a package's median strangeness: where its outline runs
 CORE = 0.2  # of its box, at least, lies inside a package's outline
 OUTLYING = 0.003  # share of a package's cells, at each end, that its extent leaves out
-SHAPES = {"words": (CELLS[0] // BAND, WORDS, 8), "scale": (CELLS[0] // BAND,), "limits": (2,)}
-
 Array = npt.NDArray[np.float32]
 
 
@@ -203,49 +197,3 @@ def locate_packages(
             places |= dict(zip(rows, shown, strict=True))
             belts[camera] = belt
     return belts, places
-
-
-def pack_belts(belts: Mapping[str, BeltModel]) -> dict[str, Array]:
-    """All models as arrays, for a file or a checkpoint."""
-    return {
-        f"{camera}.{name}": value
-        for camera, belt in belts.items()
-        for name, value in (
-            ("words", belt.words),
-            ("scale", belt.scale),
-            ("limits", np.array([belt.grow, belt.seed], np.float32)),
-        )
-    }
-
-
-def unpack_belts(arrays: Mapping[str, Any]) -> dict[str, BeltModel]:
-    """The inverse of `pack_belts`; takes CPU tensors too.
-
-    Raises KeyError, TypeError or ValueError for what it never gives.
-    """
-    parts: dict[str, dict[str, Array]] = {}
-    for key, value in arrays.items():
-        camera, name = key.split(".")
-        array = np.asarray(value)
-        if array.shape != SHAPES[name]:
-            raise ValueError(f"{key} has the shape {array.shape}, not {SHAPES[name]}")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{key} holds values that are no numbers")
-        parts.setdefault(camera, {})[name] = array
-    return {
-        camera: BeltModel(part["words"], part["scale"], *part["limits"].tolist())
-        for camera, part in parts.items()
-    }
-
-
-def save_belts(belts: Mapping[str, BeltModel], folder: Path) -> None:
-    """Write the models of all cameras to `belt.safetensors`."""
-    save_arrays(folder / NAME, pack_belts(belts))
-
-
-def load_belts(folder: Path) -> dict[str, BeltModel]:
-    """The inverse of `save_belts`. Raises UserError if the file is missing or damaged."""
-    kind, remedy = "what belts look like", "restore it from a copy, or prepare the images again"
-    arrays = load_arrays(folder / NAME, kind, remedy)
-    with reading(folder / NAME, kind, remedy):
-        return unpack_belts(arrays)

@@ -10,7 +10,8 @@ import pandas as pd
 
 from packsight.domain import Perspective, format_boxes, format_upright
 from packsight.errors import UserError
-from packsight.imaging.belt import BeltModel, Place, locate_packages, pack_belts
+from packsight.imaging.belt import BeltModel, Place, locate_packages
+from packsight.imaging.belt_file import pack_belts
 from packsight.imaging.decode import read_image
 from packsight.preparation.prepared import SUMMARY
 from packsight.system.console import track

@@ -1,10 +1,6 @@
 """From raw images to prepared data: scan, split, write."""
 
 import hashlib
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +8,7 @@ from rich.markup import escape
 
 from packsight.domain import LABELS, format_boxes
 from packsight.errors import UserError
-from packsight.imaging.belt import save_belts
+from packsight.imaging.belt_file import save_belts
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
 from packsight.preparation.coverage import described
@@ -20,19 +16,19 @@ from packsight.preparation.fingerprint import remember, source_fingerprint, sour
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.location import learn_and_locate, location_digest
 from packsight.preparation.near_duplicates import near_duplicates, told
-from packsight.preparation.prepared import SUMMARY, data_root, is_prepared, made_from
+from packsight.preparation.prepared import SUMMARY, data_root
 from packsight.preparation.reading import Layout
 from packsight.preparation.scan import Scan, UsableImage, scan
 from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
+from packsight.preparation.target import archive_of, pack_target, replacing_folder, stands
 from packsight.preparation.understanding import Understood, show_understood, understand
-from packsight.system.archive import as_folder, pack
+from packsight.system.archive import as_folder
 from packsight.system.console import console, track
 from packsight.system.files import (
     making_folder,
     temporary_folder,
     write_json,
-    writing,
 )
 from packsight.system.room import expect_room
 
@@ -64,9 +60,9 @@ def prepare(
         # First what is cheap: what changes while the rest is read will be noticed.
         listing = source_listing(source, traced, target)
         fingerprint = source_fingerprint(root, traced, target)
-        if _stands(target, fingerprint, overwrite):
-            if not _archive(target).is_file():
-                _pack(target)
+        if stands(target, fingerprint, overwrite):
+            if not archive_of(target).is_file():
+                pack_target(target)
             remember(target, listing, fingerprint)
             console.print(f"prepared already: [cyan]{escape(str(target))}[/]", soft_wrap=True)
             return target
@@ -75,7 +71,7 @@ def prepare(
         # Its images, copied and packed.
         size = sum(file.stat().st_size for file in root.rglob("*") if file.is_file())
         expect_room(target, 2 * size, "prepared data")
-        with _replacing_folder(target) as folder, temporary_folder() as work:
+        with replacing_folder(target) as folder, temporary_folder() as work:
             found = scan(understood, root, work)
             table = _table(found.images, settings)
             _write_images(found.images, folder)
@@ -100,8 +96,8 @@ def prepare(
             }
             write_json(folder / SUMMARY, summary)
             # So that an interruption cannot leave an archive of other data than the folder's.
-            _archive(target).unlink(missing_ok=True)
-    _pack(target)
+            archive_of(target).unlink(missing_ok=True)
+    pack_target(target)
     remember(target, listing, fingerprint)
     show_summary(summary)
     if table["fold"].isna().all():
@@ -113,7 +109,7 @@ def prepare(
     for line in described(table, settings):
         console.print(f"[yellow]{line}", soft_wrap=True, highlight=False)
     console.print(
-        f"prepared: [cyan]{escape(str(target))}[/] and {escape(_archive(target).name)}",
+        f"prepared: [cyan]{escape(str(target))}[/] and {escape(archive_of(target).name)}",
         soft_wrap=True,
     )
     return target
@@ -139,55 +135,6 @@ def _check_raw(source: Path, root: Path) -> None:
             f"{source} is prepared data already; train on it with data.source={source}, or "
             "prepare its raw images."
         )
-
-
-def _archive(target: Path) -> Path:
-    return target.with_name(f"{target.name}.zip")
-
-
-def _pack(target: Path) -> None:
-    pack(_archive(target), target, [path for path in target.rglob("*") if path.is_file()])
-
-
-def _stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
-    """Whether `target` is what would be made. Raises UserError if it is something to be kept."""
-    with writing(target):  # below a folder without permission not even this can be asked
-        if not target.exists():
-            return False
-    if not (target / SUMMARY).is_file() or not is_prepared(target):
-        raise UserError(
-            f"{target} exists and is not prepared data; choose another data.name or move it away."
-        )
-    if overwrite:
-        with suppress(UserError):  # damaged, and to be made anew
-            return made_from(target) == fingerprint
-        return False
-    if made_from(target) == fingerprint:
-        return True
-    raise UserError(
-        f"{target} was prepared from another source or with other settings; choose another "
-        "data.name, or set data.overwrite=true."
-    )
-
-
-@contextmanager
-def _replacing_folder(target: Path) -> Iterator[Path]:
-    """Yield a new folder beside `target` that takes its place only if the block succeeds."""
-    making_folder(target.parent)
-    with writing(target):
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        old = temporary.with_name(f"{temporary.name}.old")
-        try:
-            yield temporary
-            temporary.chmod(0o755)  # mkdtemp's folders are closed to others
-            if target.exists():
-                target.rename(old)
-            temporary.rename(target)
-        finally:
-            if old.exists() and not target.exists():
-                old.rename(target)
-            shutil.rmtree(temporary, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
 
 
 def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
