@@ -17,10 +17,10 @@ demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and
 test: $(VENV)/.installed ## Run the tests (some minutes on 2 cores)
 	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
-test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, pages in a browser (half an hour)
+test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes, of compilation, damaged files, pages in a browser (long)
 	$(BIN)/python -m pytest -m "sweeps or compiles or mutations or browser"
 
-test-hostile: $(VENV)/.installed ## Run every stage in every environment that is against it (ten minutes)
+test-hostile: $(VENV)/.installed ## Run every stage in every environment that is against it (long)
 	$(BIN)/python -m pytest -m hostile
 
 lint: $(VENV)/.installed ## Check style and types
