@@ -7,7 +7,8 @@ from torch import nn
 
 from packsight.deployment.ensemble import Ensemble, sees_alike
 from packsight.deployment.predictor import Predictor
-from packsight.imaging.belt import SHAPES, BeltModel
+from packsight.imaging.belt import BeltModel
+from packsight.imaging.belt_file import SHAPES
 from packsight.imaging.crop import Crop
 
 
