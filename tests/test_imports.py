@@ -8,9 +8,9 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
 ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation", "data",
-         "models", "decision", "evaluation", "training", "explanation", "runs", "reporting",
-         "deployment", "diagnosis", "benchmark", "pipeline", "jobs", "cli", "stages",
-         "__main__"]  # fmt: skip
+         "models", "decision", "line", "service", "evaluation", "training", "explanation", "runs",
+         "reporting", "deployment", "export", "diagnosis", "benchmark", "pipeline", "jobs", "cli",
+         "stages", "__main__"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:
