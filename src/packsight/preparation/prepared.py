@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from packsight.domain import LABELS
+from packsight.domain import LABELS, SplitBy
 from packsight.errors import UserError
 from packsight.preparation import manifest
 from packsight.preparation.layout_standard import StandardLayout
@@ -18,7 +18,7 @@ from packsight.system.lock import locked
 
 SUMMARY = "summary.json"
 # What earlier versions had no key for, as they did it.
-BEFORE: dict[str, Any] = {"layout": StandardLayout().values()}
+BEFORE: dict[str, Any] = {"layout": StandardLayout().values(), "split": str(SplitBy.RANDOM)}
 
 
 def is_prepared(source: Path) -> bool:
@@ -64,8 +64,8 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
 def stored_split_settings(root: Path) -> SplitSettings:
     """The settings that prepared data were divided by."""
     keys = ("fractions", "folds", "split_seed")
-    summary = read_json(root / SUMMARY, keys, "prepare the images again")
-    return SplitSettings(summary["fractions"], summary["folds"], summary["split_seed"])
+    summary = BEFORE | read_json(root / SUMMARY, keys, "prepare the images again")
+    return SplitSettings(*(summary[key] for key in keys), split=summary["split"])
 
 
 def check_settings(folder: Path, asked: Mapping[str, Any]) -> None:
