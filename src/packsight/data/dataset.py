@@ -76,7 +76,7 @@ def _one_of(contents: Sequence[str], seed: int | None, place: int) -> str:
     """The first, or what a seed draws; of a pair's cameras each has a draw of its own."""
     if seed is None:
         return contents[0]
-    return contents[np.random.default_rng([seed, place]).integers(len(contents))]
+    return contents[int(np.random.default_rng([seed, place]).integers(len(contents)))]
 
 
 class SeededSampler(Sampler[tuple[int, int]]):

@@ -35,10 +35,13 @@ def divide(images: Sequence[UsableImage], root: Path, settings: SplitSettings) -
     if settings.split != SplitBy.RANDOM:
         packages["time"] = package_times(images, root, SplitBy(settings.split))
     splits = assign_splits(packages, settings.fractions, settings.split_seed)
-    told, times = [], {}
+    told: list[str] = []
+    times: dict[str, list[str]] = {}
     if settings.split != SplitBy.RANDOM:
         parts = times_of_parts(packages["time"], splits)
-        times = {name: [shown(time) for time in parts[name]] for name in Split if name in parts}
+        for name in Split:
+            if name in parts:
+                times[name.value] = [shown(time) for time in parts[name]]
         spans = ", ".join(f"{name} {first} … {last}" for name, (first, last) in times.items())
         told.append(f"by the times of the newest images (UTC where no zone is told): {spans}")
         told.append(f"no folds: data.split={settings.split} tests what is newest alone")

@@ -65,7 +65,7 @@ def stored_split_settings(root: Path) -> SplitSettings:
     """The settings that prepared data were divided by."""
     keys = ("fractions", "folds", "split_seed")
     summary = BEFORE | read_json(root / SUMMARY, keys, "prepare the images again")
-    return SplitSettings(*(summary[key] for key in keys), split=summary["split"])
+    return SplitSettings(**{key: summary[key] for key in (*keys, "split")})
 
 
 def check_settings(folder: Path, asked: Mapping[str, Any]) -> None:

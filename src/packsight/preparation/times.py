@@ -39,9 +39,11 @@ def parse_time(text: str) -> float | None:
     if found is None:
         return None
     said = found.groupdict()
-    date = [int(said[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")]
+    year, month, day, hour, minute, second = (
+        int(said[name] or 0) for name in ("year", "month", "day", "hour", "minute", "second")
+    )
     try:
-        seconds = datetime(*date, tzinfo=UTC).timestamp()  # type: ignore[misc]
+        seconds = datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()
     except ValueError:  # the 31st of June
         return None
     zone = (said["zone"] or "").upper().replace(":", "")
