@@ -341,7 +341,7 @@ def test_a_zip_has_no_times_of_files(tmp_path):
         prepare(tmp_path / "in.zip", tmp_path / "out", settings, layout=PatternLayout(BURST))
 
 
-def test_a_group_goes_where_the_source_puts_any_of_its_packages(tmp_path):
+def test_a_group_goes_where_the_source_puts_any_of_its_packages(tmp_path, capsys):
     rows = ["file,serial,camera,label,group,split"]
     for number in range(16):
         write_image(tmp_path / "in" / f"{number}.png", number)
@@ -351,8 +351,24 @@ def test_a_group_goes_where_the_source_puts_any_of_its_packages(tmp_path):
         )
     (tmp_path / "in" / "t.csv").write_text("\n".join(rows))
     table = read_manifest(prepare(tmp_path / "in", tmp_path / "out", FEW, layout=TableLayout()))
+    assert "2 packages go with their group" in capsys.readouterr().out
     assert set(table["serial"][table["split"] == "test"]) == {"p00", "p01", "p04", "p05"}
     assert table["fold"].isna().sum() == 4
+
+
+def test_groups_that_share_a_package_stay_together_and_are_told(tmp_path, capsys):
+    rows = ["file,serial,camera,label,group"]
+    for number in range(24):
+        write_image(tmp_path / "in" / f"{number}.png", number)
+        package, camera = number // 2, ("top", "side")[number % 2]
+        group = "g0" if number == 5 else f"g{package // 2}"  # one image of g1's
+        rows.append(f"{number}.png,p{package:02d},{camera},{('ok', 'nok')[package % 2]},{group}")
+    (tmp_path / "in" / "t.csv").write_text("\n".join(rows))
+    table = read_manifest(prepare(tmp_path / "in", tmp_path / "out", FEW, layout=TableLayout()))
+    assert set(table["serial"][table["group"] == "g0"]) == {"p00", "p01", "p02", "p03"}
+    assert table.groupby("group")["split"].nunique().eq(1).all()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "groups that share packages are one: 1 stand under another's name, such as g1" in said
 
 
 def test_too_few_groups_are_refused_before_anything_is_written(tmp_path):

@@ -32,11 +32,11 @@ def divide(images: Sequence[UsableImage], root: Path, settings: SplitSettings) -
     Raises UserError for packages that cannot be divided, or that have no time where it decides.
     """
     packages = packages_of(images)
+    told = _moved(images, packages)
+    times: dict[str, list[str]] = {}
     if settings.split != SplitBy.RANDOM:
         packages["time"] = package_times(images, root, SplitBy(settings.split))
     splits = assign_splits(packages, settings.fractions, settings.split_seed)
-    told: list[str] = []
-    times: dict[str, list[str]] = {}
     if settings.split != SplitBy.RANDOM:
         parts = times_of_parts(packages["time"], splits)
         for name in Split:
@@ -72,6 +72,22 @@ def packages_of(images: Sequence[UsableImage]) -> pd.DataFrame:
     packages["group"] = packages.index.map(groups)
     packages["split"] = packages.groupby(units_of(packages))["split"].transform(_first_part)
     return packages
+
+
+def _moved(images: Sequence[UsableImage], packages: pd.DataFrame) -> list[str]:
+    """What is to be known of groups that the source does not keep apart."""
+    told = []
+    parts = pd.Series([image.part for image in images], [image.serial for image in images])
+    own = parts.groupby(level=0).agg(_first_part)
+    if moved := int((own != packages["split"]).sum()):
+        told.append(f"{moved} packages go with their group, of which the source holds others out")
+    joined = {image.group for image in images} - set(packages["group"]) - {""}
+    if joined:
+        told.append(
+            f"groups that share packages are one: {len(joined)} stand under another's name, such "
+            f"as {min(joined)}"
+        )
+    return told
 
 
 def _first_part(parts: pd.Series) -> str:

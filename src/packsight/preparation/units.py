@@ -58,11 +58,11 @@ def deal(counts: pd.DataFrame, shares: Sequence[float], order: Sequence[str]) ->
     Units are dealt in `order`. None where a part would be left without a label.
     """
     wanted = np.outer(np.array(shares) / sum(shares), counts.sum())  # [parts, labels]
-    parts = pd.Series(-1, index=list(order), dtype=int)
-    held = np.zeros_like(wanted)
-    for unit in order:
-        parts[unit] = int(_costs(held, wanted, counts.loc[unit].to_numpy()).argmin())
-        held[parts[unit]] += counts.loc[unit].to_numpy()
+    held, dealt = np.zeros_like(wanted), []
+    for unit in counts.loc[list(order)].to_numpy():
+        dealt.append(int(_costs(held, wanted, unit).argmin()))
+        held[dealt[-1]] += unit
+    parts = pd.Series(dealt, index=list(order))
     return parts if mend(parts, counts, wanted) else None
 
 
@@ -71,7 +71,7 @@ def mend(parts: pd.Series, counts: pd.DataFrame, wanted: np.ndarray) -> bool:
 
     `wanted` [parts, labels] is what each should hold. `parts` is changed in place.
     """
-    for _ in range(wanted.size):
+    for _ in range(wanted.size + 1):  # each move fills a place and empties none
         held = np.array(
             [counts[parts.reindex(counts.index) == part].sum() for part in range(len(wanted))]
         )
