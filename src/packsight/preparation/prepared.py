@@ -13,7 +13,7 @@ from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.manifest import not_prepared, read_manifest
 from packsight.preparation.splits import SplitSettings
 from packsight.system.archive import extract, member_names
-from packsight.system.files import read_json, sha256
+from packsight.system.files import read_json, reading, sha256
 from packsight.system.lock import locked
 
 SUMMARY = "summary.json"
@@ -65,6 +65,8 @@ def stored_split_settings(root: Path) -> SplitSettings:
     """The settings that prepared data were divided by."""
     keys = ("fractions", "folds", "split_seed")
     summary = BEFORE | read_json(root / SUMMARY, keys, "prepare the images again")
+    with reading(root / SUMMARY, "a summary of packsight", "prepare the images again"):
+        summary["split"] = SplitBy(summary["split"])
     return SplitSettings(**{key: summary[key] for key in (*keys, "split")})
 
 
