@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +15,7 @@ from packsight.decision.rule import Decision, Reason
 from packsight.decision.terms import Action
 from packsight.domain import THRESHOLD, Perspective
 from packsight.imaging.decode import UnusableImageError, read_rgb
-from packsight.line.ensemble import Ensemble, Member
+from packsight.line.ensemble import Ensemble
 from packsight.line.verdict import ImageSeen, Verdict
 
 PARTS = ("decode", "locate", "crop", "network", "fuse")  # of the time that a package takes
@@ -52,7 +52,7 @@ class Inspector:
 
     def __init__(
         self,
-        models: Mapping[str, Ensemble[Member]],
+        models: Mapping[str, Ensemble[Any]],
         fusion: LateFusion | None = None,
         decision: Decision | None = None,
     ) -> None:
