@@ -83,6 +83,7 @@ def annotated(verdict: Verdict, frames: dict[str, np.ndarray]) -> np.ndarray:
 
 def _panel(seen: ImageSeen, frame: np.ndarray | None) -> np.ndarray:
     """One camera's frame, with the window that was scored."""
+    panel: np.ndarray
     if frame is None:
         panel = np.full((HEIGHT, HEIGHT * 16 // 9, 3), 60, np.uint8)
         _write(panel, f"{seen.camera}: no image", (14, 30), 0.7, (255, 255, 255))

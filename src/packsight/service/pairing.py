@@ -54,11 +54,11 @@ class Pairing:
             if same and same.sha256 == image.sha256:
                 package.copies.append(image)
                 return None
-        lacking = (package for package in packages if image.camera not in package.images)
-        package = next(lacking, None)
-        if package is None:
-            package = Package(image.serial, now)
-            packages.append(package)
+        lacking = [package for package in packages if image.camera not in package.images]
+        if not lacking:
+            lacking = [Package(image.serial, now)]
+            packages.append(lacking[0])
+        package = lacking[0]
         package.images[image.camera] = image
         if any(camera not in package.images for camera in self._cameras):
             return None

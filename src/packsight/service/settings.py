@@ -62,10 +62,10 @@ class Settings:
         None, "camera that took the images whose path tells none", choices=tuple(Perspective)
     )
     top_words: tuple[str, ...] = _setting(
-        (), "further word that stands for the camera above, such as cam1", many=True, form="WORD"
+        (), "further words that stand for the camera above, such as cam1", many=True, form="WORD"
     )
     side_words: tuple[str, ...] = _setting(
-        (), "further word that stands for the camera beside", many=True, form="WORD"
+        (), "further words that stand for the camera beside", many=True, form="WORD"
     )
     settle: float = _setting(
         10.0,
@@ -99,7 +99,7 @@ class Settings:
     )  # fmt: skip
     annotate: tuple[str, ...] = _setting(
         (Action.REJECT.value, Action.INSPECT.value),
-        "decision whose packages are drawn into annotated/<day>/, both cameras side by side",
+        "decisions whose packages are drawn into annotated/<day>/, both cameras side by side",
         many=True, choices=(*(action.value for action in Action), "none"),
     )  # fmt: skip
     json_lines: Path | None = _setting(  # noqa: RUF009
@@ -152,9 +152,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
         if each.default is False:
             options["action"] = argparse.BooleanOptionalAction
         else:
-            options["type"] = _typed(each)
-            options["nargs"] = "+" if told.get("many") else None
-            options["metavar"] = told.get("form") or "{" + ",".join(told["choices"]) + "}"
+            options["type"] = _listed(each) if told.get("many") else _typed(each)
+            form = told.get("form") or "{" + ",".join(told["choices"]) + "}"
+            options["metavar"] = f"{form}[,…]" if told.get("many") else form
         parser.add_argument("--" + each.name.replace("_", "-"), **options)
 
 
@@ -171,9 +171,7 @@ def read_settings(given: argparse.Namespace) -> Settings:
         raise UserError("watch needs a folder in which images arrive; name one or more.")
     for folder in settings.folders:
         if not folder.is_dir():
-            raise UserError(
-                f"{folder} is no folder; make it, or name one to be watched."
-            )
+            raise UserError(f"{folder} is no folder; make it, or name one to be watched.")
     places = [folder.resolve() for folder in settings.folders]
     for first, second in ((a, b) for a in places for b in places if a is not b):
         if second == first or first in second.parents:
@@ -243,6 +241,11 @@ def _typed(setting: "Field[Any]") -> Callable[[str], Any]:
             raise argparse.ArgumentTypeError(told) from None
 
     return read
+
+
+def _listed(setting: "Field[Any]") -> Callable[[str], list[Any]]:
+    """What reads several values, with commas between them."""
+    return lambda text: [_typed(setting)(part.strip()) for part in text.split(",")]
 
 
 def _wanted(setting: "Field[Any]") -> str:

@@ -103,7 +103,9 @@ class Watcher:
             return self._reject(file, f"its name tells no {lacks}")
         image = Image(file, file.name.serial, str(file.name.perspective), _content(file))
         if image.camera not in self._model.cameras:
-            self._tell(image.camera, f"images of {image.camera} are not needed: no model wants them")
+            self._tell(
+                image.camera, f"images of {image.camera} are not needed: no model wants them"
+            )
             return self._file(image, None, UNNEEDED)
         if known := self._ledger.known(image):
             return self._meet_again(image, *known)
