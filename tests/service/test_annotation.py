@@ -1,6 +1,6 @@
 import numpy as np
-
 from fake_line import FakeLine, picture
+
 from packsight.imaging.decode import read_rgb
 from packsight.service.annotation import HEIGHT, STRIP, Annotations, annotated
 from packsight.service.ledger import Ledger

@@ -3,6 +3,7 @@ import threading
 import time
 
 from fake_line import picture, write
+
 from packsight.preparation.layout import Name
 from packsight.preparation.layout_standard import parse_name
 from packsight.preparation.vocabulary import Vocabulary

@@ -2,12 +2,12 @@ import logging
 import time
 
 import pytest
+from service_receivers import Hook, entry, free_port, until
 
 from packsight.service.delivery import Delivery
 from packsight.service.ledger import Ledger
 from packsight.service.receiver import UnreachableError
 from packsight.service.webhook import Webhook
-from service_receivers import Hook, entry, free_port, until
 
 
 class Listener:

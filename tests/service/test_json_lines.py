@@ -1,10 +1,10 @@
 import json
 
 import pytest
+from service_receivers import entry
 
 from packsight.errors import UserError
 from packsight.service.json_lines import JsonLines
-from service_receivers import entry
 
 
 def ids(path) -> list[int]:

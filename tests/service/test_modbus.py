@@ -4,11 +4,11 @@ import threading
 from contextlib import contextmanager
 
 import pytest
+from service_receivers import entry, free_port
 
 from packsight.errors import UserError
 from packsight.service.modbus import Modbus, registers
 from packsight.service.receiver import UnreachableError
-from service_receivers import entry, free_port
 
 
 @contextmanager

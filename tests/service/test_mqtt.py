@@ -1,11 +1,11 @@
 import sys
 
 import pytest
+from service_receivers import broker, entry, free_port, subscriber, until
 
 from packsight.errors import UserError
 from packsight.service.mqtt import Mqtt
 from packsight.service.receiver import UnreachableError
-from service_receivers import broker, entry, free_port, subscriber, until
 
 
 def test_verdicts_are_published_in_order_and_acknowledged():

@@ -1,9 +1,9 @@
 import pytest
+from service_receivers import Hook, entry, free_port
 
 from packsight.errors import UserError
 from packsight.service.receiver import UnreachableError
 from packsight.service.webhook import Webhook
-from service_receivers import Hook, entry, free_port
 
 
 @pytest.fixture
