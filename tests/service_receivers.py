@@ -41,7 +41,7 @@ class Hook:
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):  # noqa: N802
+            def do_POST(self):
                 content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 hook.posts += 1
                 if hook.status < 300:
@@ -52,7 +52,7 @@ class Hook:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def do_GET(self):  # noqa: N802
+            def do_GET(self):
                 raise AssertionError("asked for, not posted")
 
             def log_message(self, *_):

@@ -1,5 +1,6 @@
 import logging
 import time
+from itertools import pairwise
 
 import pytest
 from service_receivers import Hook, entry, free_port, until
@@ -67,8 +68,8 @@ def test_a_dead_receiver_is_told_once_and_tried_ever_more_rarely(tmp_path, ledge
     add(ledger, 2)
     delivery.tell()
     until(lambda: len(listener.attempts) == 5)
-    pauses = [after - before for before, after in zip(listener.attempts, listener.attempts[1:])]
-    assert all(after > 1.3 * before for before, after in zip(pauses, pauses[1:]))
+    pauses = [after - before for before, after in pairwise(listener.attempts)]
+    assert all(after > 1.3 * before for before, after in pairwise(pauses))
     assert ledger.receivers()[0].error == "gone fishing"
     listener.up = True
     until(lambda: ledger.pending() == {"listener": 0})

@@ -47,7 +47,7 @@ def test_several_values_have_commas_between_them(tmp_path):
 def test_mistakes_in_the_file_are_sentences(tmp_path, text, told):
     file = tmp_path / "line.yaml"
     file.write_text(text)
-    with pytest.raises(UserError, match=".*") as raised:
+    with pytest.raises(UserError) as raised:
         settings("--settings", file)
     assert told in str(raised.value)
 

@@ -101,7 +101,7 @@ def _panel(seen: ImageSeen, frame: np.ndarray | None) -> np.ndarray:
         line = [np.round(places).astype(np.int32)]
         cv2.polylines(panel, line, isClosed=True, color=WHITE, thickness=4)
         cv2.polylines(panel, line, isClosed=True, color=(20, 90, 220), thickness=2)
-    panel[:BAND] //= 3
+    panel[:BAND] = panel[:BAND] // 3
     told = seen.camera if seen.score is None else f"{seen.camera}  score {seen.score:.3f}"
     _write(panel, told, (14, 30), 0.7)
     return panel

@@ -172,11 +172,8 @@ class Watcher:
     def _verdict(self, package: Package) -> Verdict:
         """The model's; where that fails, a person is to look."""
         images = package.images
-        files = {
-            camera: images[camera].arrived.path
-            for camera in self._model.cameras
-            if camera in images
-        }
+        cameras = [camera for camera in self._model.cameras if camera in images]
+        files = {camera: images[camera].arrived.path for camera in cameras}
         try:
             return self._model.decide(package.serial, files)
         except Exception as error:
