@@ -34,11 +34,14 @@ class Delivery(threading.Thread):
 
     def run(self) -> None:
         ledger = Ledger(self._path)
-        rest = self._first
+        rest, begun = self._first, False
         while True:
             ending = self._ending.is_set()
             self._news.clear()
             try:
+                if not begun:
+                    self._receiver.begin(ledger)
+                    begun = True
                 sent = self._send(ledger)
             except Exception as error:  # of whatever library: no receiver may stop the line
                 self._failed(ledger, error)
