@@ -1,6 +1,7 @@
 import logging
 
 from line_stream import Stream
+
 from packsight.service.alarms import Alarms
 from packsight.service.drift import Monitor
 from packsight.service.ledger import Ledger
