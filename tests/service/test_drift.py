@@ -40,7 +40,8 @@ def test_a_change_is_told_soon_and_once_and_again_when_it_comes_again(kind, chan
         assert alarm.began == pytest.approx(GOOD, abs=15)
         assert alarm.ended is None
         assert all(one.before != one.now for one in alarm.signals.values())
-    assert monitor.active() and not monitor.past()
+    assert monitor.active()
+    assert not monitor.past()
     assert run(monitor, stream, GOOD + CHANGED, 2 * LONG) == []
     assert monitor.active() == []
     assert [alarm.kind for alarm in monitor.past()] == [alarm.kind for alarm in told]

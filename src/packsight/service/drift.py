@@ -157,15 +157,20 @@ class Monitor:
     def _alarm(self, camera: str, names: list[str], at: float) -> Alarm:
         held = {name: self._signals[name, camera] for name in names}
         first, signal = next(iter(held.items()))
-        lower, higher = KINDS[first][:2] if first in KINDS else (first, first)
+        lower, higher = kinds(first)
         kind = lower if signal.moved() < 0 else higher
         changes = {name: change for name, one in held.items() if (change := one.change())}
         return Alarm(kind, camera, min(one.began() for one in held.values()), at, changes)
 
 
+def kinds(signal: str) -> tuple[str, str]:
+    """What a signal's change is called where it falls, and where it rises."""
+    return KINDS[signal][:2] if signal in KINDS else (signal, signal)
+
+
 def _event(signal: str) -> str:
     """What signals have in common that tell of one event."""
-    return KINDS[signal][0] if signal in KINDS else signal
+    return kinds(signal)[0]
 
 
 def _focus(sharpness: float, brightness: float) -> float:
