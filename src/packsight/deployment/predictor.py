@@ -47,10 +47,20 @@ class Predictor:
         self.precision = precision
 
     @classmethod
-    def from_run(cls, run: Run, device: str = "auto") -> "Predictor":
-        """A run's best model. Raises UserError for a device or precision that is not here."""
+    def from_run(
+        cls,
+        run: Run,
+        device: str = "auto",
+        *,
+        precision: Precision | None = None,
+        mirrors: Sequence[Axes] | None = None,
+    ) -> "Predictor":
+        """A run's best model, in the precision and with the mirror images of its training.
+
+        Raises UserError for a device or precision that is not here.
+        """
         chosen = precisions.choose_device(device)
-        precision = precisions.resolve(run.config.precision.name, chosen)
+        precision = precision or precisions.resolve(run.config.precision.name, chosen)
         return cls(
             run.load_for_scoring(chosen, precision),
             run.image_size,
@@ -58,7 +68,7 @@ class Predictor:
             paired=run.config.perspective.paired,
             crop=run.crop,
             belts=run.load_belts(),
-            mirrors=run.mirrors,
+            mirrors=mirrors or run.mirrors,
             precision=precision,
         )
 

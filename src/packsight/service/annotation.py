@@ -16,11 +16,12 @@ from packsight.service.ledger_entries import Entry
 from packsight.system.files import replacing
 
 HEIGHT = 540  # pixels of a frame in the picture
-STRIP = 44  # pixels of the line of text above
+STRIP, BAND = 44, 42  # pixels of the line of text above, and of a camera's own
+WHITE = (255, 255, 255)
 COLOURS = {
     Action.ACCEPT: (40, 160, 70),
     Action.REJECT: (215, 48, 39),
-    Action.INSPECT: (240, 165, 0),
+    Action.INSPECT: (176, 104, 0),
 }
 TRIES, PAUSE_S = 40, 0.05  # for a file that is being moved
 
@@ -77,7 +78,7 @@ def annotated(verdict: Verdict, frames: dict[str, np.ndarray]) -> np.ndarray:
         told += f"  damaged {verdict.probability:.1%}"
     if verdict.reason != "score":
         told += f"  ({verdict.reason.replace('_', ' ')})"
-    _write(strip, told, (10, 30), 0.8, (255, 255, 255))
+    _write(strip, told, (10, 30), 0.8)
     return np.vstack([strip, body])
 
 
@@ -86,8 +87,8 @@ def _panel(seen: ImageSeen, frame: np.ndarray | None) -> np.ndarray:
     panel: np.ndarray
     if frame is None:
         panel = np.full((HEIGHT, HEIGHT * 16 // 9, 3), 60, np.uint8)
-        _write(panel, f"{seen.camera}: no image", (14, 30), 0.7, (255, 255, 255))
-        _write(panel, seen.error[:70], (14, 60), 0.5, (255, 255, 255))
+        _write(panel, f"{seen.camera}: no image", (14, 30), 0.7)
+        _write(panel, seen.error[:70], (14, 60), 0.5)
         return panel
     scale = HEIGHT / frame.shape[0]
     size = max(1, round(frame.shape[1] * scale)), HEIGHT
@@ -98,17 +99,14 @@ def _panel(seen: ImageSeen, frame: np.ndarray | None) -> np.ndarray:
         corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
         places = (corners @ back[:, :2].T + back[:, 2]) * scale
         line = [np.round(places).astype(np.int32)]
-        cv2.polylines(panel, line, isClosed=True, color=(255, 255, 255), thickness=4)
+        cv2.polylines(panel, line, isClosed=True, color=WHITE, thickness=4)
         cv2.polylines(panel, line, isClosed=True, color=(20, 90, 220), thickness=2)
+    panel[:BAND] = panel[:BAND] // 3
     told = seen.camera if seen.score is None else f"{seen.camera}  score {seen.score:.3f}"
-    _write(panel, told, (14, 30), 0.7, (255, 255, 255))
+    _write(panel, told, (14, 30), 0.7)
     return panel
 
 
-def _write(
-    image: np.ndarray, text: str, place: tuple[int, int], size: float, colour: tuple[int, int, int]
-) -> None:
+def _write(image: np.ndarray, text: str, place: tuple[int, int], size: float) -> None:
     plain = text.encode("ascii", "replace").decode()
-    font = cv2.FONT_HERSHEY_SIMPLEX
-    cv2.putText(image, plain, place, font, size, (0, 0, 0), 4, cv2.LINE_AA)
-    cv2.putText(image, plain, place, font, size, colour, 1, cv2.LINE_AA)
+    cv2.putText(image, plain, place, cv2.FONT_HERSHEY_SIMPLEX, size, WHITE, 1, cv2.LINE_AA)

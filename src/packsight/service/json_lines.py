@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
@@ -28,14 +28,15 @@ class JsonLines:
         self._path, self._origin = path, origin
 
     def deliver(self, entries: Sequence[Entry]) -> Iterator[int]:
-        with self._path.open("a+b") as file:
+        with self._path.open("a+b", buffering=0) as file:
             last = self._mend(file)
             new = [entry for entry in entries if entry.id > last]
             lines = [json.dumps(message(entry, self._origin)) + "\n" for entry in new]
+            left = memoryview("".join(lines).encode())
             end = file.seek(0, os.SEEK_END)
             try:
-                file.write("".join(lines).encode())
-                file.flush()
+                while left:
+                    left = left[file.write(left) :]
                 os.fsync(file.fileno())
             except OSError:  # a full disk takes a part
                 file.truncate(end)
@@ -45,7 +46,7 @@ class JsonLines:
     def close(self) -> None:
         pass
 
-    def _mend(self, file: BinaryIO) -> int:
+    def _mend(self, file: IO[bytes]) -> int:
         """Cut off a line that a process left half written; gives the last verdict's id, or 0."""
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - TAIL, 0))

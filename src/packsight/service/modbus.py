@@ -52,13 +52,13 @@ class Modbus:
         parts = urlsplit(url)
         known: dict[str, int | None] = {"unit": 1, "address": 0, "acknowledge": None}
         try:
-            given = {key: int(value) for key, value in parse_qsl(parts.query, strict_parsing=True)}
+            asked = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
+            given = {key: int(value) for key, value in asked}
             fits = parts.scheme == "modbus" and parts.hostname and not {*given} - {*known}
             fits = fits and all(0 <= value < 65536 for value in given.values())
             port = parts.port or 502
         except ValueError:
-            fits = parts.scheme == "modbus" and parts.hostname and not parts.query
-            given, port = {}, 502
+            fits = False
         if not fits:
             raise UserError(
                 f"--modbus {url} is no device; give one such as "

@@ -21,8 +21,13 @@ class Mqtt:
         """Raises UserError for an address that is none, and where paho-mqtt is not installed."""
         parts = urlsplit(url)
         self._topic = unquote(parts.path.strip("/"))
-        fits = parts.scheme in ("mqtt", "mqtts") and parts.hostname and self._topic
-        if not fits or {*"#+"} & {*self._topic}:
+        self._tls = parts.scheme == "mqtts"
+        try:
+            self._port = parts.port or (8883 if self._tls else 1883)
+            fits = parts.scheme in ("mqtt", "mqtts") and parts.hostname and self._topic
+        except ValueError:  # of a port that is none
+            fits = False
+        if not fits or {*"#+"} & {*url}:  # which stand for many topics
             raise UserError(
                 f"--mqtt {_without_password(url)} is no broker with a topic; give one such as "
                 "mqtt://broker:1883/line7."
@@ -33,8 +38,7 @@ class Mqtt:
             raise UserError(
                 "--mqtt needs paho-mqtt, which is not installed; use pip install paho-mqtt."
             ) from error
-        self._tls = parts.scheme == "mqtts"
-        self._host, self._port = parts.hostname, parts.port or (8883 if self._tls else 1883)
+        self._host = parts.hostname
         self._user = unquote(parts.username) if parts.username else None
         self._password = unquote(parts.password) if parts.password else os.environ.get(PASSWORD)
         self.name = f"mqtt {self._host}:{self._port}/{self._topic}"

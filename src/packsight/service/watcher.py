@@ -171,7 +171,9 @@ class Watcher:
 
     def _verdict(self, package: Package) -> Verdict:
         """The model's; where that fails, a person is to look."""
-        files = {camera: image.arrived.path for camera, image in package.images.items()}
+        images = package.images
+        cameras = [camera for camera in self._model.cameras if camera in images]
+        files = {camera: images[camera].arrived.path for camera in cameras}
         try:
             return self._model.decide(package.serial, files)
         except Exception as error:

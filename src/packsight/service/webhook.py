@@ -26,7 +26,11 @@ class Webhook:
     def __init__(self, url: str, origin: str) -> None:
         """Raises UserError for an address that is none."""
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            fits = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:  # of a port that is none
+            fits = False
+        if not fits:
             raise UserError(
                 f"--webhook {url} is no address; give one such as http://mes:8000/line7."
             )
