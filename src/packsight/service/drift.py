@@ -71,7 +71,8 @@ class Monitor:
         Scores and decisions follow the share of damaged packages, which is not that of validation:
         they are compared with the line's own first packages.
         """
-        self.rate, self._lock, self._seen = rate, Lock(), 0
+        self.reference, self.rate = reference, rate
+        self._lock, self._seen = Lock(), 0
         self._signals: dict[tuple[str, str], Values | Shares] = {}
         self.alarms: deque[Alarm] = deque(maxlen=REMEMBERED)
         self._active: dict[tuple[str, str], Alarm] = {}
@@ -119,6 +120,12 @@ class Monitor:
                         self._signals[name, camera].add(at, value)
             self._seen += 1
             return self._look(at) if self._seen % STRIDE == 0 else []
+
+    @property
+    def settled(self) -> bool:
+        """Whether every signal has something to be compared with."""
+        with self._lock:
+            return all(signal.watched for signal in self._signals.values())
 
     def active(self) -> list[Alarm]:
         """Alarms that are not over, the newest first."""
