@@ -11,7 +11,7 @@ from packsight.imaging.decode import UnusableImageError, read_rgb
 from packsight.imaging.window import Window
 from packsight.line.reference import Reference
 from packsight.line.verdict import ImageSeen, Verdict
-from packsight.service.settings import add_settings, read_settings
+from packsight.service.options import add_settings, read_settings
 from packsight.service.watch import watch
 
 

@@ -8,7 +8,9 @@ import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from packsight.errors import UserError
 from packsight.line.verdict import ImageSeen, Verdict
+from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
 
 
@@ -25,6 +27,17 @@ def until(holds, seconds: float = 10.0) -> None:
     while not holds():
         assert time.monotonic() < end, "it does not come to hold"
         time.sleep(0.01)
+
+
+def opened(path) -> Ledger:
+    """The ledger of a service that starts."""
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return Ledger(path, read_only=True)
+        except UserError:
+            assert time.monotonic() < end, "the service does not start"
+            time.sleep(0.05)
 
 
 def free_port() -> int:

@@ -14,10 +14,9 @@ from typing import NamedTuple
 
 import cv2
 import pytest
-from service_receivers import Hook, broker, free_port, subscriber, until
+from service_receivers import Hook, broker, free_port, opened, subscriber, until
 
 from packsight.sample.render import render_sample
-from packsight.service.ledger import Ledger
 
 FAKE = Path(__file__).resolve().parents[1] / "fake_line.py"
 SRC = Path(__file__).resolve().parents[2] / "src"
@@ -138,9 +137,7 @@ def soak(
             "--poll", 0.05, "--json-lines", lines, "--webhook", hook.url,
             "--mqtt", f"mqtt://127.0.0.1:{mqtt}/line", "--annotate", "inspect",
         )  # fmt: skip
-        until(path.is_file, 20)
-        time.sleep(0.2)
-        ledger = Ledger(path, read_only=True)
+        ledger = opened(path)
 
         def decided() -> int:
             return max((entry.id for entry in ledger.recent(1)), default=0)

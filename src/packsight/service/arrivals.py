@@ -81,6 +81,10 @@ class Arrivals:
         arrived = [each for path in [*self._waiting] if (each := self._completed(path, now))]
         return sorted(arrived, key=lambda each: (each.changed, each.place))
 
+    def __len__(self) -> int:
+        """How many files are not known to be complete."""
+        return len(self._waiting)
+
     def taken(self, arrived: Arrived) -> None:
         """Tell that a file is being dealt with, so that nobody waits for it any more."""
         self._forget(arrived.name)

@@ -1,4 +1,4 @@
-"""The command of a line's file: `python line7.pyz <score|…>`; it needs no torch.
+"""The command of a line's file: `python line7.pyz <score|watch>`; it needs no torch.
 
 Each command is a module with `register`, which adds it and sets `run`, a function of its arguments
 that returns the exit code.
@@ -12,9 +12,9 @@ from pathlib import Path
 from packsight import __version__
 from packsight.errors import UserError
 from packsight.line.archive import REQUIREMENTS, read_text
-from packsight.service import score
+from packsight.service import score, watch
 
-COMMANDS = (score,)
+COMMANDS = (score, watch)
 MISTAKE = 2  # the exit code of what its user can mend
 
 

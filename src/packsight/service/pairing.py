@@ -42,6 +42,10 @@ class Pairing:
         self._cameras, self._wait = cameras, wait
         self._open: dict[str, deque[Package]] = {}
 
+    def __len__(self) -> int:
+        """How many serials wait."""
+        return len(self._open)
+
     def has(self, serial: str) -> bool:
         """Whether a package of this serial waits."""
         return serial in self._open

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -16,6 +16,7 @@ from packsight.preparation.layout_pattern import PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.service.annotation import Annotations
 from packsight.service.delivery import Delivery
+from packsight.service.drift import Alarm, Monitor
 from packsight.service.json_lines import JsonLines
 from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
@@ -23,12 +24,17 @@ from packsight.service.ledger_file import alone
 from packsight.service.modbus import Modbus
 from packsight.service.mqtt import Mqtt
 from packsight.service.opening import add_line_options, open_line
+from packsight.service.options import add_settings, read_settings
+from packsight.service.overview import Line
+from packsight.service.page import Page
 from packsight.service.receiver import Receiver
-from packsight.service.settings import Settings, add_settings, read_settings
+from packsight.service.settings import Settings
 from packsight.service.watcher import Watcher
 from packsight.service.webhook import Webhook
+from packsight.service.words import words
 from packsight.system.files import making_folder
 
+RESUMED = 1000  # packages of before a restart that are compared with those of after it
 DRAIN_S = 5.0  # for receivers, once the watch has ended
 log = logging.getLogger("packsight.watch")
 
@@ -48,37 +54,68 @@ def register(commands: Any) -> None:
 
 
 def watch(settings: Settings, model: Any) -> int:
-    """Watch until a signal says to stop; gives the exit code. Raises UserError for mistakes."""
+    """Watch until a signal says to stop; gives the exit code. Raises UserError for mistakes.
+
+    `model` is a LineModel, or has its cameras, decide, description and reference.
+    """
     path = making_folder(settings.home) / "ledger.sqlite"
-    lock = alone(path)
-    ledger = Ledger(path)
-    deliveries = [Delivery(each, path) for each in _receivers(settings, ledger, path)]
-    for delivery in deliveries:
-        ledger.add_receiver(delivery.name)
-    ledger.keep_receivers([delivery.name for delivery in deliveries])
-
-    def decided(entry: Entry) -> None:
+    with closing(alone(path)), closing(Ledger(path)) as ledger, _logging(settings.verbose):
+        deliveries = [Delivery(each, path) for each in _receivers(settings, ledger, path)]
         for delivery in deliveries:
-            delivery.tell()
+            ledger.add_receiver(delivery.name)
+        ledger.keep_receivers([delivery.name for delivery in deliveries])
+        monitor = Monitor(model.reference)
+        before = reversed(ledger.recent(RESUMED))
+        monitor.resume((entry.at, entry.verdict) for entry in before)
 
-    watcher = Watcher(
-        model, ledger, settings.folders, namer(settings),
-        settle=settings.settle, wait=settings.wait, poll=settings.poll,
-        moves=settings.files == "move", skip=[settings.home], decided=decided,
-    )  # fmt: skip
-    with _logging(settings.verbose), _signals(watcher.stopping.set):
-        for delivery in deliveries:
-            delivery.start()
-        told = ", ".join(map(str, settings.folders))
-        log.info("watching %s; ledger %s", told, path)
-        try:
-            watcher.run()
-        finally:
-            _end(deliveries)
-        log.info("stopped; %d packages were decided on since the start", watcher.count)
-    ledger.close()
-    lock.close()
+        def decided(entry: Entry) -> None:
+            for delivery in deliveries:
+                delivery.tell()
+            for alarm in monitor.add(entry.at, entry.verdict):
+                text = _told(alarm)
+                log.warning(text)
+                ledger.add_alarm(alarm.kind, alarm.camera, alarm.began, text)
+
+        watcher = Watcher(
+            model, ledger, settings.folders, namer(settings),
+            settle=settings.settle, wait=settings.wait, poll=settings.poll,
+            moves=settings.files == "move", skip=[settings.home], decided=decided,
+        )  # fmt: skip
+        with _page(settings, path, monitor, model, watcher), _signals(watcher.stopping.set):
+            for delivery in deliveries:
+                delivery.start()
+            folders = ", ".join(map(str, settings.folders))
+            log.info("watching %s; ledger %s", folders, path)
+            try:
+                watcher.run()
+            finally:
+                _end(deliveries)
+            log.info("stopped; %d packages were decided on since the start", watcher.count)
     return 0
+
+
+@contextmanager
+def _page(
+    settings: Settings, path: Path, monitor: Monitor, model: Any, watcher: Watcher
+) -> Iterator[None]:
+    """The page, where one is wanted."""
+    if settings.page is None:
+        yield
+        return
+    line = Line(
+        lambda: Ledger(path, read_only=True), monitor, model.description,
+        queue=watcher.waiting, problem=lambda: watcher.problem, hours=settings.shifts,
+    )  # fmt: skip
+    with closing(Page(settings.page, line)) as page:
+        log.info("the page of the line is %s", page.url)
+        yield
+
+
+def _told(alarm: Alarm) -> str:
+    """An alarm as a sentence."""
+    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(alarm.began))
+    of = f" ({alarm.camera})" if alarm.camera else ""
+    return f"{words('en')(f'alarm.{alarm.kind}')}{of}, since {began}"
 
 
 def namer(settings: Settings) -> Callable[[str], Name]:

@@ -1,13 +1,12 @@
 """The watch over folders: images that arrive become verdicts in the ledger, each package once."""
 
 import logging
-import sqlite3
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from packsight.decision.rule import Reason
 from packsight.decision.terms import Action
@@ -18,12 +17,11 @@ from packsight.service.filing import DONE, FAILED, place_for, put
 from packsight.service.ledger import LATE, REPEATED, UNNEEDED, Ledger
 from packsight.service.ledger_entries import Entry
 from packsight.service.pairing import Image, Package, Pairing
+from packsight.service.recording import Recorder, StoppedError
 from packsight.system.files import sha256
 
 LATE_S = 3600.0  # within which the image of a missing camera belongs to what was decided without
 LOOKING_SHARE = 4  # a look rests that many times as long as it took
-LONGEST_RETRY_S = 30.0
-T = TypeVar("T")
 log = logging.getLogger("packsight.watch")
 
 
@@ -34,10 +32,6 @@ class Decides(Protocol):
     def cameras(self) -> Sequence[str]: ...
 
     def decide(self, serial: str, images: Mapping[str, Path]) -> Verdict: ...
-
-
-class StoppedError(Exception):
-    """The watch is to end before something could be recorded."""
 
 
 class Watcher:
@@ -59,6 +53,7 @@ class Watcher:
         `decided` is called with each new verdict. With `moves` files go to done/ and failed/."""
         self.stopping = threading.Event()
         self.count = 0  # of packages decided on
+        self._record = Recorder(self.stopping)
         self._model, self._ledger, self._moves = model, ledger, moves
         self._roots = [folder.absolute() for folder in folders]
         self._wait, self._poll, self._decided = wait, poll, decided
@@ -91,6 +86,15 @@ class Watcher:
                     self.stopping.wait(next_look - now)
         except StoppedError:
             log.warning("stopped before everything was recorded; it is done at the next start")
+
+    def waiting(self) -> int:
+        """How many files and packages are not decided on yet; for any thread."""
+        return len(self._queue) + len(self._arrivals) + len(self._pairing)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be recorded; "" while it can."""
+        return self._record.problem
 
     def _is_coming(self, serial: str, camera: str) -> bool:
         return self._arrivals.coming[Name(serial, camera)] > 0
@@ -222,24 +226,6 @@ class Watcher:
 
     def _root(self, path: Path) -> Path:
         return next(root for root in self._roots if root in path.parents)
-
-    def _record(self, change: Callable[[], T]) -> T:
-        """Write to the ledger, however long its disk is full. Raises StoppedError."""
-        rest, failing = 0.5, False
-        while True:
-            try:
-                done = change()
-            except sqlite3.OperationalError as error:
-                if not failing:
-                    log.error("nothing can be recorded (%s): packages wait until it can", error)
-                failing = True
-                if self.stopping.wait(rest):
-                    raise StoppedError from error
-                rest = min(2 * rest, LONGEST_RETRY_S)
-            else:
-                if failing:
-                    log.info("the ledger can be written again")
-                return done
 
     def _tell(self, key: str, text: str) -> None:
         """Once for each key."""

@@ -4,7 +4,8 @@ from argparse import ArgumentParser
 import pytest
 
 from packsight.errors import UserError
-from packsight.service.settings import Settings, add_settings, read_settings
+from packsight.service.options import add_settings, read_settings
+from packsight.service.settings import Settings
 
 
 def settings(*arguments: object) -> Settings:
