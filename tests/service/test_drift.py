@@ -67,6 +67,24 @@ def test_a_change_that_matters_to_nobody_is_not_told():
     assert [alarm.kind for alarm in run(monitor, stream, 0, 300)] == []
 
 
+def test_a_batch_of_one_kind_of_package_is_no_moved_camera():
+    """Its sizes are among those of validation, and all alike."""
+    stream = Stream(7)
+    reference = stream.reference().to_dict()
+    for camera in reference["cameras"].values():
+        camera["width"] = [0.2, 0.25, 0.3, 0.35, 0.4, 0.45] * 6
+    monitor = Monitor(Reference.from_dict(reference))
+    for at in range(600):
+        verdict = stream.package()
+        across = 960 * (0.2 if at < 200 else 0.45 if at < 400 else 0.7)
+        for image in verdict.images:
+            object.__setattr__(image, "window", image.window._replace(width=across))
+        told = monitor.add(float(at), verdict)
+        if at < 400:
+            assert told == []
+    assert {(alarm.kind, *alarm.signals) for alarm in monitor.active()} == {("moved", "width")}
+
+
 def test_values_that_are_all_alike_raise_no_alarm():
     stream = Stream(3)
     reference = stream.reference().to_dict()

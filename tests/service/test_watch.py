@@ -7,10 +7,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
 from fake_line import picture, write
-from packsight.service.command import main
 from service_receivers import free_port, opened, until
+
+from packsight.service.command import main
 
 ROOT = Path(__file__).resolve().parents[2]
 

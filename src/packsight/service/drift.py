@@ -19,6 +19,7 @@ PER = 10_000  # packages that the stated rate is about
 RATE = 0.1  # false alarms in as many
 STRIDE = 5  # packages from one look to the next
 RECOVERED = 1e-3  # an alarm ends when no test has as small a chance: not at the next good package
+EASE = 2.0  # and no change is half as large as one that is told
 REMEMBERED = 200  # alarms
 # Of a measure: what it is called when it falls and when it rises, which change matters, and
 # whether that is a share of the usual value.
@@ -157,7 +158,8 @@ class Monitor:
                 self._active[event, camera] = alarm
                 new.append(alarm)
         for (event, camera), alarm in list(self._active.items()):
-            if not any(self._signals[name, camera].beyond(RECOVERED) for name in alarm.signals):
+            held = (self._signals[name, camera] for name in alarm.signals)
+            if not any(signal.beyond(RECOVERED, EASE) for signal in held):
                 self.alarms.append(replace(self._active.pop((event, camera)), ended=at))
         return new
 

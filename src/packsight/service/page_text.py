@@ -40,7 +40,7 @@ def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any],
         **_signals(monitor, say),
         "receivers": [
             {
-                "name": one.name,
+                "name": say.named("receiver", one.name),
                 "pending": str(one.pending),
                 "fails": bool(one.error),
                 "state": say(
