@@ -20,7 +20,7 @@ def test_a_camera_that_goes_dark_is_told_and_kept_once(tmp_path, caplog):
     decide(ledger, (stream.package() for _ in range(100)))
     dark = ledger.recent(1)[0].id
     decide(ledger, (stream.package(light=0.5) for _ in range(60)))
-    alarms = Alarms(Monitor(reference))
+    alarms = Alarms(Monitor(reference), tmp_path)
     alarms.begin(ledger)
     assert [*alarms.deliver(ledger.after(0, 1000))] == [*range(1, 161)]
     [alarm] = [alarm for alarm in ledger.alarms() if alarm.kind == "dark"]
@@ -32,7 +32,7 @@ def test_a_camera_that_goes_dark_is_told_and_kept_once(tmp_path, caplog):
     # After a restart what was seen is looked at again, and not told again.
     ledger.acknowledge(Alarms.name, 160)
     decide(ledger, (stream.package(light=0.5) for _ in range(20)))
-    again = Alarms(Monitor(reference))
+    again = Alarms(Monitor(reference), tmp_path)
     again.begin(ledger)
     [*again.deliver(ledger.after(160, 1000))]
     assert len([alarm for alarm in ledger.alarms() if alarm.kind == "dark"]) == 1

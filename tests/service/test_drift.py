@@ -40,7 +40,8 @@ def test_a_change_is_told_soon_and_once_and_again_when_it_comes_again(kind, chan
         assert alarm.began == pytest.approx(GOOD, abs=15)
         assert alarm.ended is None
         assert all(one.before != one.now for one in alarm.signals.values())
-    assert monitor.active() and not monitor.past()
+    assert monitor.active()
+    assert not monitor.past()
     assert run(monitor, stream, GOOD + CHANGED, 2 * LONG) == []
     assert monitor.active() == []
     assert [alarm.kind for alarm in monitor.past()] == [alarm.kind for alarm in told]
@@ -64,6 +65,24 @@ def test_a_change_that_matters_to_nobody_is_not_told():
     monitor = Monitor(Reference.from_dict(reference))
     stream.draw = np.random.default_rng(2)
     assert [alarm.kind for alarm in run(monitor, stream, 0, 300)] == []
+
+
+def test_a_batch_of_one_kind_of_package_is_no_moved_camera():
+    """Its sizes are among those of validation, and all alike."""
+    stream = Stream(7)
+    reference = stream.reference().to_dict()
+    for camera in reference["cameras"].values():
+        camera["width"] = [0.2, 0.25, 0.3, 0.35, 0.4, 0.45] * 6
+    monitor = Monitor(Reference.from_dict(reference))
+    for at in range(600):
+        verdict = stream.package()
+        across = 960 * (0.2 if at < 200 else 0.45 if at < 400 else 0.7)
+        for image in verdict.images:
+            object.__setattr__(image, "window", image.window._replace(width=across))
+        told = monitor.add(float(at), verdict)
+        if at < 400:
+            assert told == []
+    assert {(alarm.kind, *alarm.signals) for alarm in monitor.active()} == {("moved", "width")}
 
 
 def test_values_that_are_all_alike_raise_no_alarm():

@@ -3,14 +3,15 @@
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from packsight.service.drift import Alarm, Monitor
 from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
+from packsight.service.monitoring import catch_up
 from packsight.service.receiver import Receiver
 from packsight.service.words import words
 
-RESUMED = 1000  # packages of before a restart that are looked at again
 log = logging.getLogger("packsight.watch")
 
 
@@ -19,14 +20,12 @@ class Alarms(Receiver):
 
     name = "alarms"
 
-    def __init__(self, monitor: Monitor) -> None:
-        self._monitor = monitor
+    def __init__(self, monitor: Monitor, home: Path) -> None:
+        self._monitor, self._home = monitor, home
 
     def begin(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        heard = ledger.acknowledged(self.name)
-        before = ledger.after(max(heard - RESUMED, 0), RESUMED)
-        self._monitor.resume((entry.at, entry.verdict) for entry in before if entry.id <= heard)
+        catch_up(self._monitor, ledger, self._home, ledger.acknowledged(self.name))
 
     def deliver(self, entries: Sequence[Entry]) -> Iterator[int]:
         for entry in entries:

@@ -12,9 +12,9 @@ from pathlib import Path
 from packsight import __version__
 from packsight.errors import UserError
 from packsight.line.archive import REQUIREMENTS, read_text
-from packsight.service import score, watch
+from packsight.service import review, score, watch
 
-COMMANDS = (score, watch)
+COMMANDS = (score, watch, review)
 MISTAKE = 2  # the exit code of what its user can mend
 
 

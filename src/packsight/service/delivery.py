@@ -11,6 +11,7 @@ from packsight.service.receiver import Receiver
 BATCH = 100  # verdicts read from the ledger at once
 FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts in vain
 IDLE_S = 1.0
+SAVE_S = 0.1  # between two notes in the ledger of what was acknowledged: a kill has it sent again
 log = logging.getLogger("packsight.watch")
 
 
@@ -63,10 +64,13 @@ class Delivery(threading.Thread):
         entries = ledger.unsent(self._receiver.name, BATCH)
         if not entries:
             return 0
-        reached = 0
+        reached, told = 0, time.monotonic()
         try:
             for id in self._receiver.deliver(entries):
                 reached = id
+                if time.monotonic() - told > SAVE_S:
+                    ledger.acknowledge(self._receiver.name, reached)
+                    told = time.monotonic()
         finally:
             if reached:
                 ledger.acknowledge(self._receiver.name, reached)

@@ -19,6 +19,7 @@ PER = 10_000  # packages that the stated rate is about
 RATE = 0.1  # false alarms in as many
 STRIDE = 5  # packages from one look to the next
 RECOVERED = 1e-3  # an alarm ends when no test has as small a chance: not at the next good package
+EASE = 2.0  # and no change is half as large as one that is told
 REMEMBERED = 200  # alarms
 # Of a measure: what it is called when it falls and when it rises, which change matters, and
 # whether that is a share of the usual value.
@@ -71,7 +72,8 @@ class Monitor:
         Scores and decisions follow the share of damaged packages, which is not that of validation:
         they are compared with the line's own first packages.
         """
-        self.rate, self._lock, self._seen = rate, Lock(), 0
+        self.reference, self.rate = reference, rate
+        self._lock, self._seen = Lock(), 0
         self._signals: dict[tuple[str, str], Values | Shares] = {}
         self.alarms: deque[Alarm] = deque(maxlen=REMEMBERED)
         self._active: dict[tuple[str, str], Alarm] = {}
@@ -120,6 +122,12 @@ class Monitor:
             self._seen += 1
             return self._look(at) if self._seen % STRIDE == 0 else []
 
+    @property
+    def settled(self) -> bool:
+        """Whether every signal has something to be compared with."""
+        with self._lock:
+            return all(signal.watched for signal in self._signals.values())
+
     def active(self) -> list[Alarm]:
         """Alarms that are not over, the newest first."""
         with self._lock:
@@ -150,22 +158,28 @@ class Monitor:
                 self._active[event, camera] = alarm
                 new.append(alarm)
         for (event, camera), alarm in list(self._active.items()):
-            if not any(self._signals[name, camera].beyond(RECOVERED) for name in alarm.signals):
+            held = (self._signals[name, camera] for name in alarm.signals)
+            if not any(signal.beyond(RECOVERED, EASE) for signal in held):
                 self.alarms.append(replace(self._active.pop((event, camera)), ended=at))
         return new
 
     def _alarm(self, camera: str, names: list[str], at: float) -> Alarm:
         held = {name: self._signals[name, camera] for name in names}
         first, signal = next(iter(held.items()))
-        lower, higher = KINDS[first][:2] if first in KINDS else (first, first)
+        lower, higher = kinds(first)
         kind = lower if signal.moved() < 0 else higher
         changes = {name: change for name, one in held.items() if (change := one.change())}
         return Alarm(kind, camera, min(one.began() for one in held.values()), at, changes)
 
 
+def kinds(signal: str) -> tuple[str, str]:
+    """What a signal's change is called where it falls, and where it rises."""
+    return KINDS[signal][:2] if signal in KINDS else (signal, signal)
+
+
 def _event(signal: str) -> str:
     """What signals have in common that tell of one event."""
-    return KINDS[signal][0] if signal in KINDS else signal
+    return kinds(signal)[0]
 
 
 def _focus(sharpness: float, brightness: float) -> float:

@@ -53,7 +53,8 @@ class Page:
                 f"the page cannot be served at {address} ({told}); give another --page, such as "
                 "127.0.0.1:8080."
             ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
+        serve = self._server.serve_forever
+        self._thread = threading.Thread(target=serve, args=(0.1,), name="page", daemon=True)
         self._thread.start()
 
     @property
@@ -71,6 +72,7 @@ class Page:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = AT_ONCE
 
     def __init__(self, host: str, port: int, line: Line) -> None:
         self.line, self.thumbnails = line, Thumbnails()
@@ -107,7 +109,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._send(HTTPStatus.MISDIRECTED_REQUEST, "this is another host's page\n")
         asked = urlsplit(self.path)
         try:
-            return self._answer(asked.path, parse_qs(asked.query, max_num_fields=10))
+            return self._answer(
+                asked.path, parse_qs(asked.query, keep_blank_values=True, max_num_fields=10)
+            )
         except ValueError:
             return self._send(HTTPStatus.BAD_REQUEST, "not a request that the page knows\n")
 
@@ -174,6 +178,8 @@ class _Handler(BaseHTTPRequestHandler):
             "Cross-Origin-Resource-Policy": "same-origin",
         }.items():
             self.send_header(name, value)
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)

@@ -40,17 +40,21 @@ def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any],
         **_signals(monitor, say),
         "receivers": [
             {
-                "name": one.name,
+                "name": say.named("receiver", one.name),
                 "pending": str(one.pending),
                 "fails": bool(one.error),
-                "state": say("receivers.fails", time=_clock(one.since or line.at, line.at),
-                             error=one.error[:LENGTH])
-                if one.error else say("receivers.takes"),
+                "state": say(
+                    "receivers.fails",
+                    time=_clock(one.since or line.at, line.at),
+                    error=one.error[:LENGTH],
+                )
+                if one.error
+                else say("receivers.takes"),
             }
             for one in line.receivers
         ],
         "model": [[name, value[:LENGTH]] for name, value in _model(description, say)],
-    }  # fmt: skip
+    }
 
 
 def _shift(figures: Figures, line: Overview, say: Words) -> dict[str, Any]:
@@ -158,10 +162,14 @@ def _signals(monitor: Monitor, say: Words) -> dict[str, Any]:
     return {
         "signals": [_signal(one, say) for one in watched],
         "signals_note": say(
-            "signals.note", short=SHORT, long=LONG, per=PER, rate=say.number(monitor.rate, "g")
+            "signals.note",
+            short=SHORT,
+            long=LONG,
+            rate=say.number(monitor.rate, "g"),
+            per=say.number(PER),
         ),
         "settling": say("alarms.settling", count=SETTLE + 1) if settling else "",
-    }  # fmt: skip
+    }
 
 
 def _signal(one: Watched, say: Words) -> list[str]:
@@ -177,7 +185,9 @@ def _signal(one: Watched, say: Words) -> list[str]:
 def _value(name: str, value: float, say: Words) -> str:
     if name in SHARES:
         return _share(value, say)
-    return say.number(value, ".0f" if name in ("brightness", "angle") else ".3g")
+    if name == "angle":
+        return f"{say.number(round(value, 1) + 0.0, '.1f')}°"
+    return say.number(value, ".0f" if name == "brightness" else ".2g")
 
 
 def _share(value: float, say: Words) -> str:
@@ -204,7 +214,11 @@ def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, st
     for name, value in _flat(
         {key: value for key, value in description.items() if key != "decision"}
     ):
-        yield say.named("model", name), value
+        cameras = name in ("cameras", "cameras_needed")
+        told = (
+            ", ".join(say.named("camera", one) for one in value.split(", ")) if cameras else value
+        )
+        yield say.named("model", name), told
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
@@ -212,8 +226,8 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
         if isinstance(value, Mapping):
             yield from _flat(value, f"{before}{name} ")
         elif value not in (None, "", [], ()):
-            held = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            yield f"{before}{name}", held
+            several = value if isinstance(value, list | tuple) else [value]
+            yield f"{before}{name}", ", ".join(map(str, several))
 
 
 def _clock(at: float, now: float) -> str:

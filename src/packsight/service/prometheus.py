@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from packsight.service.drift import ALARMS, Monitor
+from packsight.service.drift import Monitor, kinds
 from packsight.service.overview import Overview
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -54,8 +54,7 @@ def _lines(line: Overview, monitor: Monitor, description: Mapping[str, Any]) -> 
 
 def _drift(monitor: Monitor) -> Iterator[str]:
     active = {(alarm.kind, alarm.camera) for alarm in monitor.active()}
-    cameras = sorted({one.camera for one in monitor.watched()})
-    known = {(kind, camera) for kind in ALARMS for camera in cameras if camera} | active
+    known = {(kind, one.camera) for one in monitor.watched() for kind in kinds(one.name)}
     yield from _family(
         "alarm", "gauge", "1 while a change of the line is told.",
         [({"kind": k, "camera": c}, (k, c) in active) for k, c in sorted(known)],

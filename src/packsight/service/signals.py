@@ -21,6 +21,7 @@ SETTLE = 300  # first packages of a line that are its own reference
 TESTS = 3  # of a signal: Kolmogorov-Smirnov over both windows, the index over the long one
 SHARE_TESTS = 2
 QUANTILES = (0.1, 0.5, 0.9)
+OUTSIDE = 0.05  # share of validation at each end, that a changed line's middle is in or beyond
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Values:
 
     def __init__(self, reference: Sequence[float] | None, least: float, relative: bool) -> None:
         """`least` is the change of a quantile that matters, relative to the reference's median."""
-        self.least, self.relative = least, relative
+        self.least, self.relative, self._own = least, relative, reference is None
         self._draw = np.random.default_rng(0)
         self._first: list[float] = []
         self._sorted: list[float] = []
@@ -72,8 +73,11 @@ class Values:
         self._ranks.append(low)
         self._times.append(at)
 
-    def beyond(self, level: float) -> bool:
-        """Whether a test of a full window has at most this chance, and the change matters."""
+    def beyond(self, level: float, ease: float = 1.0) -> bool:
+        """Whether a test of a full window has at most this chance, and the change matters.
+
+        `ease` above 1 takes changes so many times smaller for ones that matter.
+        """
         size = len(self._sorted)
         for length in (SHORT, LONG):
             if not size or len(self._ranks) < length:
@@ -82,9 +86,20 @@ class Values:
             apart = ks_distance(counts) >= ks_critical(size, length, level)
             if length == LONG:
                 apart |= stability_index(counts) >= index_critical(size, length, level)
-            if apart and abs(self.moved(length)) >= self._enough():
+            if apart and self._matters(length, ease):
                 return True
         return False
+
+    def _matters(self, length: int, ease: float) -> bool:
+        least = self.least * (abs(float(np.median(self._sorted))) if self.relative else 1.0)
+        if abs(self.moved(length)) < least / ease:
+            return False
+        if self._own:
+            return True
+        # A batch of one kind of package lies anywhere among those of validation, but not beyond.
+        middle = np.median(list(self._values)[-length:])
+        low, high = np.quantile(self._sorted, (OUTSIDE * ease, 1 - OUTSIDE * ease))
+        return bool(middle < low or middle > high)
 
     def moved(self, length: int = SHORT) -> float:
         """The largest change of a quantile, with its sign, in the signal's unit."""
@@ -115,9 +130,6 @@ class Values:
         ranks = np.fromiter(self._ranks, int, len(self._ranks))[-length:]
         return np.bincount(ranks, minlength=len(self._sorted) + 1)
 
-    def _enough(self) -> float:
-        return self.least * (abs(float(np.median(self._sorted))) if self.relative else 1.0)
-
 
 class Shares:
     """Something that packages have or have not, whose share must not rise."""
@@ -143,7 +155,7 @@ class Shares:
         self._values.append(bool(value))
         self._times.append(at)
 
-    def beyond(self, level: float) -> bool:
+    def beyond(self, level: float, ease: float = 1.0) -> bool:
         """Whether Fisher's exact test of a full window has at most this chance."""
         values = list(self._values)
         return self.watched and any(

@@ -60,7 +60,7 @@ def watch(settings: Settings, model: Any) -> int:
     path = making_folder(settings.home) / "ledger.sqlite"
     with closing(alone(path)), closing(Ledger(path)) as ledger, _logging(settings.verbose):
         monitor = Monitor(model.reference)
-        receivers = [*_receivers(settings, ledger.origin), Alarms(monitor)]
+        receivers = [*_receivers(settings, ledger.origin), Alarms(monitor, settings.home)]
         deliveries = [Delivery(each, path) for each in receivers]
         for delivery in deliveries:
             ledger.add_receiver(delivery.name)

@@ -27,9 +27,10 @@ class Words(Formatter):
     def counted(self, key: str, count: int) -> str:
         return self(f"{key}.{'one' if count == 1 else 'other'}", count=count)
 
-    def number(self, value: float, form: str = ".0f") -> str:
-        """As Python's format says, with the language's sign for decimals."""
-        return format(value, form).replace(".", self.entries["number.decimal"])
+    def number(self, value: float, form: str = ",.0f") -> str:
+        """As Python's format says, with the language's signs."""
+        signs = {".": self.entries["number.decimal"], ",": self.entries["number.thousands"]}
+        return "".join(signs.get(sign, sign) for sign in format(value, form))
 
 
 def site(name: str) -> bytes:
