@@ -20,6 +20,7 @@ VALUES = {
     ("evaluate", "decision"): "decision.path",
     ("explain", "data"): "data.path",
     ("export", "decision"): "decision.path",
+    ("export", "precision"): "precision.name",
     ("predict", "decision"): "decision.path",
     ("report", "data"): "data.path",
     ("predict", "perspective"): "perspective.name",
