@@ -11,7 +11,7 @@ from packsight.service.receiver import Receiver
 BATCH = 100  # verdicts read from the ledger at once
 FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts in vain
 IDLE_S = 1.0
-SAVE_S = 0.1  # between two notes in the ledger of what was acknowledged: a kill has it sent again
+SAVE_S = 0.1  # between two notes of what was acknowledged; a kill has the rest sent again
 log = logging.getLogger("packsight.watch")
 
 
