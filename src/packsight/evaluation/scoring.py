@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.domain import LABELS, Burst, Split
+from packsight.domain import LABELS, THRESHOLD, Burst, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
-from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
+from packsight.evaluation.metrics import metrics_by_perspective
 from packsight.evaluation.shots import pool_shots
 from packsight.models.network import Axes, Network
 from packsight.system.console import counted

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from packsight.domain import LABELS, Burst
-from packsight.evaluation.metrics import THRESHOLD, located
+from packsight.domain import LABELS, THRESHOLD, Burst
+from packsight.evaluation.metrics import located
 
 KEYS = ["serial", "perspective"]
 
