@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from packsight.errors import UserError
-from packsight.imaging import belt
+from packsight.imaging import belt_fit
 from packsight.preparation.layout import Candidate, Name, Rejected
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
 from packsight.preparation.layout_pattern import PatternLayout
@@ -227,7 +227,7 @@ def write_source(root: Path, named: Callable[..., str]) -> Path:
 @pytest.fixture(autouse=True)
 def no_belt(monkeypatch):
     """Learning a belt is most of a preparation's work, and the same whatever images are called."""
-    monkeypatch.setattr(belt, "FEWEST", 1000)
+    monkeypatch.setattr(belt_fit, "FEWEST", 1000)
 
 
 @pytest.fixture
