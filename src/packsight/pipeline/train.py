@@ -71,7 +71,7 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
     weights = weights_file(cfg.model.weights)
     cfg.weights_content = sha256(weights) if weights else None
     settings = stored_split_settings(root)
-    cfg.data.split = settings.split  # of data that were prepared elsewhere
+    cfg.data.split = str(settings.split)  # of data that were prepared elsewhere
     tell_gaps(manifest, settings, cfg.perspective.cameras, cfg.data.fold, cfg.monitor)
     return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
 
