@@ -146,6 +146,11 @@ def test_an_empty_value_is_no_value(typed, stage, key, allowed):
         ),
         (["data.fold=5"], "data.fold=5 is not a fold: data.folds=5 makes 0 … 4."),
         (
+            ["data.fold=0", "data.split=by_time"],
+            "data.fold=0 is no part of data that data.split=by_time divides: a fold would be "
+            "tested by what came after it; leave data.fold out, or use data.split=random.",
+        ),
+        (
             ["monitor=val/auroc"],
             "monitor_mode=min does not fit monitor=val/auroc, of which higher is better; use "
             "monitor_mode=max.",

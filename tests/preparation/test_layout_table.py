@@ -7,9 +7,12 @@ import pytest
 
 from packsight.errors import UserError
 from packsight.preparation import table_file
+from packsight.preparation.bursts import shots_of
 from packsight.preparation.layout import Candidate
 from packsight.preparation.layout_table import TableLayout, parse_boxes
+from packsight.preparation.times import parse_time
 from packsight.preparation.understanding import Understood, understand
+from packsight.preparation.units import joined_groups
 
 HEAD = "path,serial,camera,label,split,box\n"
 FILES = ("a.png", "in/b.png", "in/c.png", "x/c.png", "d.png")
@@ -69,6 +72,16 @@ def test_a_row_that_cannot_be_used_is_told_and_the_rest_is_used(source, row, rea
     assert reason in reasons(found).values()
     kept = ["in/b.png"] if row.startswith("a.png") else ["a.png", "in/b.png"]
     assert [item.path for item in found.candidates] == kept
+
+
+def test_groups_and_times_are_columns_that_may_be_missing(source):
+    head = "file,serial,camera,label,Charge,timestamp,shift\n"
+    rows = "a.png,1,top,ok, B 7\t ,2024-05-17,early\nd.png,1,top,ok,,,late\n"
+    first, second = look(source, head + rows).candidates
+    assert (first.group, first.time) == ("B 7", "2024-05-17")
+    assert (second.group, second.time) == ("", "")
+    first, second = look(source, head + rows, columns={"group": "shift"}).candidates
+    assert (first.group, second.group) == ("early", "late")
 
 
 def test_a_path_from_the_root_is_taken_if_it_lies_in_the_source(source):
@@ -152,13 +165,21 @@ def test_boxes_are_four_numbers():
 @pytest.mark.parametrize("count", [60, pytest.param(1000, marks=pytest.mark.mutations)])
 def test_damaged_tables_are_used_as_far_as_they_go(source, mutated, count):
     """Each image that is understood is one of the source; else the table is refused."""
-    rows = [f'{name},"s{n}",top,ok,,1 2 30 40\n' for n, name in enumerate(FILES)]
+    rows = [
+        f'{name},"s{n % 2}",top,ok,,1 2 30 40,b{n},2024-05-17 08:1{n}\n'
+        for n, name in enumerate(FILES)
+    ]
     used = 0
-    for content in mutated((HEAD + "".join(rows) * 3).encode(), count, 5):
+    head = HEAD.replace("box", "box,batch,time")
+    for content in mutated((head + "".join(rows) * 3).encode(), count, 5):
         try:
             found = look(source, content)
         except UserError:
             continue
         used += 1
         assert {item.path for item in found.candidates} <= {*FILES}
+        shots_of(found.candidates)
+        joined_groups((item.serial, item.group) for item in found.candidates)
+        for item in found.candidates:
+            parse_time(item.time)
     assert used > count / 3

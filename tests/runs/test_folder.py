@@ -64,7 +64,12 @@ def test_the_hash_is_of_what_determines_the_result(plain):
     assert config_hash(plain("precision=bf16")) != reference
     assert config_hash(plain("manifest=other")) != reference
     assert config_hash(plain("weights_content=other")) != reference
-    # A key that is new and off leaves runs from before it what they were.
+    assert config_hash(plain("burst=max")) != reference
+    # A key that came later and is as runs were before it leaves these what they were, and so does …
+    before = plain()
+    del before["burst"]
+    assert config_hash(before) == config_hash(plain("data.split=by_time")) == reference
+    # … one that is new and off.
     assert config_hash(plain("+model.novelty=null")) == reference
     assert config_hash(plain("+model.novelty=0")) != reference
 

@@ -25,6 +25,10 @@ class SplitSettings:
     split_seed: int = 0
     split: str = SplitBy.RANDOM
 
+    def __post_init__(self) -> None:
+        if self.split not in list(SplitBy):
+            raise UserError(f"data.split={self.split} is unknown; use one of {', '.join(SplitBy)}.")
+
     def values(self) -> dict[str, Any]:
         """As JSON can hold it."""
         return self.traced() | {"split": str(self.split)}

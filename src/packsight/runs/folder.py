@@ -20,6 +20,7 @@ NAMED = ("name", "data.name", "data.fold", "manifest", "weights_content", "model
 INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "layout",
          "data.source", "data.split", "data.num_workers", "data.cache_gb", "data.max_unpacked_gb",
          "data.overwrite")  # fmt: skip
+USUAL = {"burst": "mean"}  # keys of later versions, with what earlier runs came to without them
 STORED = "."  # the folder of a configuration that is portable already
 SHOWN = 5  # differences between two configurations that a message names
 
@@ -76,9 +77,14 @@ def variant(config: dict[str, Any], defaults: dict[str, Any]) -> str:
 def config_hash(config: dict[str, Any]) -> str:
     """A hash of everything that determines a run's result, the data's manifest among it.
 
-    What is null is as good as absent, so that a key that is new and off changes no older run.
+    What is null is as good as absent, so that a key that is new and off changes no older run; so
+    is what USUAL says.
     """
-    given = {key: value for key, value in _without(config, INERT).items() if value is not None}
+    given = {
+        key: value
+        for key, value in _without(config, INERT).items()
+        if value is not None and value != USUAL.get(key)
+    }
     return _hash(given, 16)
 
 
