@@ -7,7 +7,14 @@ from line_stream import Stream
 from packsight.line.reference import Reference
 from packsight.service.drift import PER, STRIDE, Alarm, Monitor
 from packsight.service.signals import LONG, SETTLE, SHORT
-from packsight.service.two_samples import index_critical, ks_critical, ks_distance, stability_index
+from packsight.service.two_samples import (
+    index_critical,
+    ks_critical,
+    ks_distance,
+    rank_critical,
+    rank_score,
+    stability_index,
+)
 
 GOOD, CHANGED = 400, 300  # packages; those of settling are among the good ones
 TOLD_WITHIN = 50
@@ -150,7 +157,10 @@ def test_a_signal_raises_no_more_alarms_than_its_part_of_what_is_stated(referenc
         seen = seen.cumsum(axis=0, dtype=np.int32)
         for length in (SHORT, LONG):
             counts = seen[length::STRIDE] - seen[: PER + 1 - length : STRIDE]
-            tests = [ks_distance(counts) >= ks_critical(reference, length, level)]
+            tests = [
+                ks_distance(counts) >= ks_critical(reference, length, level),
+                abs(rank_score(counts)) >= rank_critical(level),
+            ]
             if length == LONG:
                 tests += [stability_index(counts) >= index_critical(reference, length, level)]
             looks += sum(test.size for test in tests)

@@ -21,17 +21,17 @@ STRIDE = 5  # packages from one look to the next
 RECOVERED = 1e-3  # an alarm ends when no test has as small a chance: not at the next good package
 EASE = 2.0  # and no change is half as large as one that is told
 REMEMBERED = 200  # alarms
-# Of a measure: what it is called when it falls and when it rises, which change matters, and
-# whether that is a share of the usual value.
-KINDS: dict[str, tuple[str, str, float, bool]] = {
-    "brightness": ("dark", "bright", 0.1, True),
-    "focus": ("blurred", "sharper", 0.25, True),
-    "score": ("scores", "scores", 0.05, False),
-    "x": ("moved", "moved", 0.02, False),
-    "y": ("moved", "moved", 0.02, False),
-    "width": ("moved", "moved", 0.1, True),
-    "height": ("moved", "moved", 0.1, True),
-    "angle": ("moved", "moved", 5.0, False),
+# Of a measure: what it is called when it falls and when it rises, which change matters, whether
+# that is a share of the usual value, and whether kinds of packages differ in it.
+KINDS: dict[str, tuple[str, str, float, bool, bool]] = {
+    "brightness": ("dark", "bright", 0.1, True, True),
+    "focus": ("blurred", "sharper", 0.25, True, True),
+    "score": ("scores", "scores", 0.05, False, False),
+    "x": ("moved", "moved", 0.02, False, False),
+    "y": ("moved", "moved", 0.02, False, False),
+    "width": ("moved", "moved", 0.1, True, True),
+    "height": ("moved", "moved", 0.1, True, True),
+    "angle": ("moved", "moved", 5.0, False, True),
 }
 NOT_FOUND, MISSING = "not_found", "missing"  # what a camera's images may be
 OF_PACKAGES = {"rejects": Action.REJECT, "inspections": Action.INSPECT}
