@@ -109,13 +109,17 @@ class PredictConfig(Config):
     outputs: Outputs
 
 
+class NumbersConfig(Config):
+    name: Literal["fp32", "fp16", "int8"]
+
+
 class ExportConfig(Config):
     run: Runs
     member: Member
     output: Annotated[Given, Field(description="the file to write, such as line7.pyz")]
     decision: ServedConfig
     source: Annotated[Given, Field(description="prepared data, a folder or data.zip")] | None
-    precision: Literal["fp32", "fp16", "int8"]
+    precision: NumbersConfig
     agreement: Share
     mirrors: Switch
     overwrite: Switch

@@ -9,11 +9,12 @@ from packsight.deployment.predictor import Predictor
 from packsight.deployment.serving import Serving
 from packsight.domain import Precision
 from packsight.export.bundle import Contents
-from packsight.export.network import to_onnx, told_of
+from packsight.export.network import to_onnx, told_of, with_weights
 from packsight.export.packages import Package
 from packsight.imaging.decode import read_rgb
 from packsight.line.ensemble import Ensemble
 from packsight.line.view import View
+from packsight.models.network import Network
 from packsight.runs.saved import Run
 from packsight.system.console import track
 from packsight.training import precision as precisions
@@ -59,19 +60,34 @@ def contents_of(
     files = {name: f"networks/{number}.onnx" for number, name in enumerate(members)}
     views: list[View] = []
     view_of, networks = {}, {}
+    traced: dict[tuple[object, ...], tuple[Network, bytes]] = {}
     for name, (run, model) in track(members.items(), "write networks", len(members)):
         alike = [place for place, view in enumerate(views) if view.sees_like(model.view)]
         view_of[files[name]] = alike[0] if alike else len(views)
         views += [] if alike else [model.view]
-        height, width = model.view.size
-        size = height, width * (2 if model.view.paired else 1)
-        networks[files[name]] = to_onnx(
-            model.network, model.mirrors, size, told_of(run, model.mirrors)
-        )
+        networks[files[name]] = _written(run, model, traced)
     parts = {part: tuple(files[run.name] for run in runs) for part, runs in serving.runs.items()}
     runs = {part: [run.name for run in runs] for part, runs in serving.runs.items()}
     whole = {"runs": runs, **told}
     return Contents(parts, views, view_of, serving.fusion, serving.decision, whole, card), networks
+
+
+def _written(
+    run: Run, model: Predictor, traced: dict[tuple[object, ...], tuple[Network, bytes]]
+) -> bytes:
+    """A network's file; that of another one with its weights, where one is `traced` already."""
+    height, width = model.view.size
+    size = height, width * (2 if model.view.paired else 1)
+    config, told = run.config, told_of(run, model.mirrors)
+    shared = config.perspective.shared_backbone
+    built = (config.model.backbone, model.view.paired, shared, size, *model.mirrors)
+    made = b""
+    if built in traced:
+        first, content = traced[built]
+        made = with_weights(content, first, model.network, told)
+    made = made or to_onnx(model.network, model.mirrors, size, told)
+    traced.setdefault(built, (model.network, made))
+    return made
 
 
 def inputs_of(view: View, packages: Sequence[Package]) -> list[np.ndarray]:

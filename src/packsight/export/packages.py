@@ -9,7 +9,11 @@ import pandas as pd
 from packsight.deployment.serving import Serving
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
+from packsight.preparation.manifest import NAME
+from packsight.preparation.prepared import stored_split_settings
+from packsight.preparation.splits import fold_splits
 from packsight.runs.saved import Run
+from packsight.system.files import sha256
 
 Package = tuple[str, dict[str, Path]]  # serial, and the file of each camera
 
@@ -28,13 +32,14 @@ class Known:
 
 def known_packages(serving: Serving, root: Path, table: pd.DataFrame) -> Known:
     """From the manifest of the data in `root`. Raises UserError where it is not the runs' own."""
-    table = table[table["perspective"].isin(serving.cameras)]
+    whole, table = table, table[table["perspective"].isin(serving.cameras)]
     held: dict[str, dict[str, Path]] = {}
     for row in table.itertuples():
         held.setdefault(row.serial, {})[row.perspective] = root / row.path
-    splits = {run.name: _splits(run, table, root) for runs in serving.runs.values() for run in runs}
+    splits = {run.name: _splits(run, whole, root) for runs in serving.runs.values() for run in runs}
     later = {Split.VAL.value, Split.TEST.value}
-    compared = sorted({s for of in splits.values() for s, split in of.items() if split in later})
+    later_in = {s for of in splits.values() for s, split in of.items() if split in later}
+    compared = sorted(later_in & set(held))
     groups: dict[tuple[tuple[int, ...], ...], list[Package]] = {}
     for serial in compared:
         key = tuple(
@@ -57,13 +62,23 @@ def known_packages(serving: Serving, root: Path, table: pd.DataFrame) -> Known:
 
 
 def _splits(run: Run, table: pd.DataFrame, root: Path) -> dict[str, str]:
-    """The split of each package in a run's training."""
+    """The split of each package in a run's training.
+
+    A run of an older version does not say it, but its configuration does, with the same data.
+    """
     members = run.members
     if members is None:
-        raise UserError(
-            f"{run.checkpoint} was written by an older version, which did not note its packages, "
-            "so its export cannot be verified; train it again."
-        )
+        if sha256(root / NAME) != run.config.manifest:
+            raise UserError(
+                f"{run.checkpoint} was written by an older version, which did not note its "
+                f"packages, and {root} is not what it was trained on, so its export cannot be "
+                "verified; give its data with source=, or train it again."
+            )
+        fold = run.config.data.fold
+        split = table["split"]
+        if fold is not None:
+            split = fold_splits(table, fold, stored_split_settings(root))
+        return dict(zip(table["serial"], split, strict=True))
     missing = sorted(set(members["sha256"]) - set(table["sha256"]))
     if missing:
         raise UserError(

@@ -36,6 +36,8 @@ def _options(threads: int) -> onnxruntime.SessionOptions:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors alone
+    # Threads that wait without sleeping win microseconds, and cost others who share the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options
 
 

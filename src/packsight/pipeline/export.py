@@ -34,7 +34,7 @@ def export(cfg: DictConfig) -> Path:
             root,
             table,
             Path(cfg.output),
-            Wanted(cfg.precision, cfg.mirrors, cfg.agreement),
+            Wanted(cfg.precision.name, cfg.mirrors, cfg.agreement),
             card=card_beside(runs[0]),
             overwrite=cfg.overwrite,
         )
