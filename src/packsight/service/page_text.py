@@ -15,7 +15,18 @@ from packsight.service.shift import Figures
 from packsight.service.signals import LONG, SETTLE, SHORT, Change
 from packsight.service.words import Words
 
-SHARES = ("not_found", "missing", "rejects", "inspections", "x", "y", "width", "height")
+SHARES = (
+    "rows",
+    "columns",
+    "not_found",
+    "missing",
+    "rejects",
+    "inspections",
+    "x",
+    "y",
+    "width",
+    "height",
+)
 TOLD_OF_DECISION = ("accept_below", "reject_from", "share", "kind", "packages")
 LENGTH = 300  # signs of what others wrote
 

@@ -59,7 +59,7 @@ def ks_critical(reference: int, window: int, level: float) -> float:
 
 
 def rank_score(counts: ArrayLike) -> np.ndarray:
-    """How far the window's ranks lie from even ones (Mann-Whitney), in standard deviations, [...]."""
+    """How far ranks lie from even ones (Mann-Whitney), in standard deviations, [...]."""
     counts = np.asarray(counts)
     reference, window = counts.shape[-1] - 1, counts.sum(axis=-1)
     above = counts @ np.arange(reference + 1)
