@@ -94,9 +94,9 @@ def test_a_camera_that_moved_is_told_though_packages_lie_anywhere():
 
     monitor = Monitor(Reference.measure(package(0) for _ in range(36)))
     told = [alarm for at in range(200) for alarm in monitor.add(at, package(9 if at >= 150 else 0))]
-    assert [(alarm.kind, alarm.camera) for alarm in told] == [("moved", "top"), ("moved", "side")]
+    assert sorted(alarm.camera for alarm in told) == ["side", "top"]
     for alarm in told:
-        assert "rows" in alarm.signals
+        assert (alarm.kind, "rows" in alarm.signals) == ("moved", True)
         assert alarm.began == pytest.approx(150, abs=5)
         assert alarm.told - 150 < TOLD_WITHIN
 
