@@ -109,12 +109,14 @@ def broker(port: int):
 
 @contextmanager
 def subscriber(port: int, topic: str):
-    """Messages of a topic, in a list that grows."""
+    """Messages of a topic with the quality they came with, in a list that grows."""
     from paho.mqtt.client import CallbackAPIVersion, Client
 
     heard, ready = [], threading.Event()
     client = Client(CallbackAPIVersion.VERSION2)
-    client.on_message = lambda _client, _data, message: heard.append(json.loads(message.payload))
+    client.on_message = lambda _client, _data, message: heard.append(
+        json.loads(message.payload) | {"qos": message.qos}
+    )
     client.on_subscribe = lambda *_: ready.set()
     client.connect("127.0.0.1", port)
     client.subscribe(topic, qos=1)

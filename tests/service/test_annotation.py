@@ -35,13 +35,12 @@ def test_an_image_that_cannot_be_read_leaves_its_place(tmp_path):
 
 
 def test_what_was_not_accepted_is_drawn(tmp_path):
-    path = tmp_path / "ledger.sqlite"
-    ledger, line = Ledger(path), FakeLine(["top"])
+    ledger, line = Ledger(tmp_path / "ledger.sqlite"), FakeLine(["top"])
     for serial, brightness in (("1", 10), ("2", 250)):
         file = tmp_path / f"{serial}_top.png"
         file.write_bytes(picture(brightness))
         ledger.decide(line.decide(serial, {"top": file}), [])
-    annotations = Annotations(tmp_path / "annotated", ["reject", "inspect"], path)
+    annotations = Annotations(tmp_path / "annotated", ["reject", "inspect"])
+    annotations.begin(ledger)
     assert [*annotations.deliver(ledger.after(0, 10))] == [1, 2]
-    annotations.close()
     assert [file.name for file in (tmp_path / "annotated").rglob("*.jpg")] == ["1_1_reject.jpg"]

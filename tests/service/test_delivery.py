@@ -7,11 +7,11 @@ from service_receivers import Hook, entry, free_port, until
 
 from packsight.service.delivery import Delivery
 from packsight.service.ledger import Ledger
-from packsight.service.receiver import UnreachableError
+from packsight.service.receiver import Receiver, UnreachableError
 from packsight.service.webhook import Webhook
 
 
-class Listener:
+class Listener(Receiver):
     """A receiver that takes verdicts while it is up; it may take some of a batch only."""
 
     name = "listener"
@@ -26,9 +26,6 @@ class Listener:
                 raise UnreachableError("gone fishing")
             self.heard.append(each.id)
             yield each.id
-
-    def close(self):
-        pass
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from packsight.imaging.encode import write_image
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
+from packsight.service.receiver import Receiver
 from packsight.system.files import replacing
 
 HEIGHT = 540  # pixels of a frame in the picture
@@ -26,14 +27,16 @@ COLOURS = {
 TRIES, PAUSE_S = 40, 0.05  # for a file that is being moved
 
 
-class Annotations:
+class Annotations(Receiver):
     """Takes verdicts as a receiver does, so that a full disk stops no other part."""
 
     name = "annotated images"
 
-    def __init__(self, folder: Path, decisions: Sequence[str], ledger: Path) -> None:
-        self._folder, self._decisions, self._path = folder, decisions, ledger
-        self._ledger: Ledger | None = None
+    def __init__(self, folder: Path, decisions: Sequence[str]) -> None:
+        self._folder, self._decisions = folder, decisions
+
+    def begin(self, ledger: Ledger) -> None:
+        self._ledger = ledger
 
     def deliver(self, entries: Sequence[Entry]) -> Iterator[int]:
         for entry in entries:
@@ -45,14 +48,8 @@ class Annotations:
                     write_image(temporary, picture)
             yield entry.id
 
-    def close(self) -> None:
-        if self._ledger:
-            self._ledger.close()
-
     def _frames(self, entry: Entry) -> dict[str, np.ndarray]:
         """The package's images that can be read, by camera."""
-        if self._ledger is None:
-            self._ledger = Ledger(self._path, read_only=True)
         for _ in range(TRIES):
             if all(Path(path).is_file() for path in entry.files.values()):
                 break

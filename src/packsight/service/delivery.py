@@ -11,6 +11,7 @@ from packsight.service.receiver import Receiver
 BATCH = 100  # verdicts read from the ledger at once
 FIRST_S, LONGEST_S = 1.0, 60.0  # between two attempts in vain
 IDLE_S = 1.0
+SAVE_S = 0.1  # between two notes of what was acknowledged; a kill has the rest sent again
 log = logging.getLogger("packsight.watch")
 
 
@@ -34,11 +35,14 @@ class Delivery(threading.Thread):
 
     def run(self) -> None:
         ledger = Ledger(self._path)
-        rest = self._first
+        rest, begun = self._first, False
         while True:
             ending = self._ending.is_set()
             self._news.clear()
             try:
+                if not begun:
+                    self._receiver.begin(ledger)
+                    begun = True
                 sent = self._send(ledger)
             except Exception as error:  # of whatever library: no receiver may stop the line
                 self._failed(ledger, error)
@@ -60,10 +64,13 @@ class Delivery(threading.Thread):
         entries = ledger.unsent(self._receiver.name, BATCH)
         if not entries:
             return 0
-        reached = 0
+        reached, told = 0, time.monotonic()
         try:
             for id in self._receiver.deliver(entries):
                 reached = id
+                if time.monotonic() - told > SAVE_S:
+                    ledger.acknowledge(self._receiver.name, reached)
+                    told = time.monotonic()
         finally:
             if reached:
                 ledger.acknowledge(self._receiver.name, reached)

@@ -9,12 +9,12 @@ from typing import IO
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import message
+from packsight.service.receiver import Receiver, message
 
 TAIL = 1 << 16  # bytes from the end in which the last line begins
 
 
-class JsonLines:
+class JsonLines(Receiver):
     """The file may be moved away while it is written: the next verdict begins a new one."""
 
     def __init__(self, path: Path, origin: str) -> None:
@@ -42,9 +42,6 @@ class JsonLines:
                 file.truncate(end)
                 raise
         yield from (entry.id for entry in entries)
-
-    def close(self) -> None:
-        pass
 
     def _mend(self, file: IO[bytes]) -> int:
         """Cut off a line that a process left half written; gives the last verdict's id, or 0."""

@@ -68,6 +68,11 @@ class LedgerEntries(LedgerFile):
         where = "WHERE id > (SELECT acknowledged FROM receivers WHERE name = ?) ORDER BY id LIMIT ?"
         return self._entries(where, receiver, limit)
 
+    def acknowledged(self, receiver: str) -> int:
+        """The verdict up to which a receiver has all."""
+        found = self._row("SELECT acknowledged FROM receivers WHERE name = ?", receiver)
+        return int(found[0]) if found else 0
+
     def acknowledge(self, receiver: str, id: int) -> None:
         """A receiver has all verdicts up to this one."""
         with self._change() as change:

@@ -11,7 +11,7 @@ from packsight.decision.terms import Action
 from packsight.domain import Perspective
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import UnreachableError
+from packsight.service.receiver import Receiver, UnreachableError
 
 TIMEOUT_S = 3.0
 TAKEN_S = 10.0  # within which a device that acknowledges has to
@@ -46,7 +46,7 @@ def registers(entry: Entry) -> list[int]:
     ]
 
 
-class Modbus:
+class Modbus(Receiver):
     def __init__(self, url: str) -> None:
         """Raises UserError for an address that is none, and where pymodbus is not installed."""
         parts = urlsplit(url)

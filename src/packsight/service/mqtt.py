@@ -10,13 +10,13 @@ from urllib.parse import unquote, urlsplit
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import UnreachableError, message
+from packsight.service.receiver import Receiver, UnreachableError, message
 
 TIMEOUT_S = 10.0
 PASSWORD = "PACKSIGHT_MQTT_PASSWORD"  # the variable that may hold it
 
 
-class Mqtt:
+class Mqtt(Receiver):
     def __init__(self, url: str, origin: str) -> None:
         """Raises UserError for an address that is none, and where paho-mqtt is not installed."""
         parts = urlsplit(url)

@@ -1,10 +1,12 @@
 """What every receiver of verdicts shares: the message, and how it is asked to take some."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
-from typing import Any, Protocol
+from typing import Any
 
+from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
 
 
@@ -12,17 +14,23 @@ class UnreachableError(Exception):
     """A receiver did not take a verdict; the message says why."""
 
 
-class Receiver(Protocol):
+class Receiver(ABC):
+    """Takes verdicts, in a thread of its own."""
+
     name: str  # in the ledger, the log and on the page; without secrets
 
+    @abstractmethod
     def deliver(self, entries: Sequence[Entry]) -> Iterator[int]:
         """Send verdicts in their order; yields the id of each once it is acknowledged.
 
         Raises UnreachableError or OSError, after which the rest is sent again later.
         """
-        ...
 
-    def close(self) -> None: ...
+    def begin(self, ledger: Ledger) -> None:  # noqa: B027 (most need nothing)
+        """Called once in that thread, before anything is delivered, with a ledger of its own."""
+
+    def close(self) -> None:  # noqa: B027
+        """Called in the end."""
 
 
 def message(entry: Entry, origin: str) -> dict[str, Any]:

@@ -14,9 +14,10 @@ from typing import Any
 from packsight.preparation.layout import Name
 from packsight.preparation.layout_pattern import PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
+from packsight.service.alarms import Alarms
 from packsight.service.annotation import Annotations
 from packsight.service.delivery import Delivery
-from packsight.service.drift import Alarm, Monitor
+from packsight.service.drift import Monitor
 from packsight.service.json_lines import JsonLines
 from packsight.service.ledger import Ledger
 from packsight.service.ledger_entries import Entry
@@ -31,10 +32,8 @@ from packsight.service.receiver import Receiver
 from packsight.service.settings import Settings
 from packsight.service.watcher import Watcher
 from packsight.service.webhook import Webhook
-from packsight.service.words import words
 from packsight.system.files import making_folder
 
-RESUMED = 1000  # packages of before a restart that are compared with those of after it
 DRAIN_S = 5.0  # for receivers, once the watch has ended
 log = logging.getLogger("packsight.watch")
 
@@ -60,21 +59,16 @@ def watch(settings: Settings, model: Any) -> int:
     """
     path = making_folder(settings.home) / "ledger.sqlite"
     with closing(alone(path)), closing(Ledger(path)) as ledger, _logging(settings.verbose):
-        deliveries = [Delivery(each, path) for each in _receivers(settings, ledger, path)]
+        monitor = Monitor(model.reference)
+        receivers = [*_receivers(settings, ledger.origin), Alarms(monitor, settings.home)]
+        deliveries = [Delivery(each, path) for each in receivers]
         for delivery in deliveries:
             ledger.add_receiver(delivery.name)
         ledger.keep_receivers([delivery.name for delivery in deliveries])
-        monitor = Monitor(model.reference)
-        before = reversed(ledger.recent(RESUMED))
-        monitor.resume((entry.at, entry.verdict) for entry in before)
 
         def decided(entry: Entry) -> None:
             for delivery in deliveries:
                 delivery.tell()
-            for alarm in monitor.add(entry.at, entry.verdict):
-                text = _told(alarm)
-                log.warning(text)
-                ledger.add_alarm(alarm.kind, alarm.camera, alarm.began, text)
 
         watcher = Watcher(
             model, ledger, settings.folders, namer(settings),
@@ -111,13 +105,6 @@ def _page(
         yield
 
 
-def _told(alarm: Alarm) -> str:
-    """An alarm as a sentence."""
-    began = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(alarm.began))
-    of = f" ({alarm.camera})" if alarm.camera else ""
-    return f"{words('en')(f'alarm.{alarm.kind}')}{of}, since {began}"
-
-
 def namer(settings: Settings) -> Callable[[str], Name]:
     """What tells serial and camera of a path that begins with the watched folder's name."""
     cameras = {"top": settings.top_words, "side": settings.side_words}
@@ -133,8 +120,7 @@ def namer(settings: Settings) -> Callable[[str], Name]:
     return name
 
 
-def _receivers(settings: Settings, ledger: Ledger, path: Path) -> list[Receiver]:
-    origin = ledger.origin
+def _receivers(settings: Settings, origin: str) -> list[Receiver]:
     receivers: list[Receiver] = []
     if settings.json_lines:
         making_folder(settings.json_lines.parent)
@@ -146,7 +132,7 @@ def _receivers(settings: Settings, ledger: Ledger, path: Path) -> list[Receiver]
     if settings.modbus:
         receivers.append(Modbus(settings.modbus))
     if wanted := [decision for decision in settings.annotate if decision != "none"]:
-        receivers.append(Annotations(settings.home / "annotated", wanted, path))
+        receivers.append(Annotations(settings.home / "annotated", wanted))
     return receivers
 
 

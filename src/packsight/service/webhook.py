@@ -9,7 +9,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import UnreachableError, message
+from packsight.service.receiver import Receiver, UnreachableError, message
 
 TIMEOUT_S = 10.0
 HEADER = "X-Packsight-Verdict"
@@ -22,7 +22,7 @@ class _Direct(HTTPRedirectHandler):
         return None
 
 
-class Webhook:
+class Webhook(Receiver):
     def __init__(self, url: str, origin: str) -> None:
         """Raises UserError for an address that is none."""
         parts = urlsplit(url)
@@ -58,6 +58,3 @@ class Webhook:
             except URLError as error:
                 raise UnreachableError(str(error.reason)) from error
             yield entry.id
-
-    def close(self) -> None:
-        pass
