@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +21,7 @@ import pytest
 from line_stream import Stream, record
 
 from packsight.errors import UserError
+from packsight.export.modules import closure
 from packsight.line.reference import Reference
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.service import overview
@@ -264,6 +269,23 @@ def test_both_languages_say_the_same():
     assert {*needed} - {*english, "lang", "other"} == set()
     assert 'say("' not in "".join(english.values())
     assert words("pt").number(1234.5, ",.1f") == "1.234,5"
+
+
+def test_the_page_works_from_a_lines_file(tmp_path):
+    archive = tmp_path / "line.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for place, content in closure("packsight.service.page").items():
+            opened.writestr(place, content)
+    code = (
+        f"import sys; sys.path.insert(0, {str(archive)!r}); from packsight.service import words; "
+    )
+    code += "print(words.__file__, len(words.site('page.js')), words.words('pt')('title'))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert str(archive) in ended.stdout
+    assert ended.stdout.split()[1:] == [str(len(site("page.js"))), "Linha"]
 
 
 def test_every_word_is_used():

@@ -27,7 +27,7 @@ def closure(module: str) -> dict[str, bytes]:
         waiting += _imported(ast.parse(found[place]))
     rooms = {Path(place).parent for place in found} - {Path(NAME)}
     for room in (PACKAGE.parent / room for room in sorted(rooms)):
-        for file in sorted(room.iterdir()):
+        for file in sorted(room.rglob("*")):
             if file.is_file() and file.suffix not in (".py", ".pyc") and room.name in BESIDE:
                 found[_place(file)] = file.read_bytes()
     return dict(sorted(found.items()))

@@ -72,7 +72,7 @@ class Reference:
         """The inverse of `to_dict`, also of what went through JSON."""
         cameras = {
             camera: CameraReference(
-                **held | {name: tuple(map(float, held[name])) for name in SIGNALS}
+                **held | {name: tuple(map(float, held.get(name, ()))) for name in SIGNALS}
             )
             for camera, held in values["cameras"].items()
         }
