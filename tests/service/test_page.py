@@ -32,7 +32,7 @@ from packsight.service.page import ASSETS, AT_ONCE, Page
 from packsight.service.words import LANGUAGES, site, spoken, words
 
 HOSTILE = '<img src=x onerror="alert(1)">'
-DESCRIPTION = {"version": "0.3", "cameras": ["top", "side"],
+DESCRIPTION = {"packsight": "0.3", "cameras": ["top", "side"],
                "decision": {"kind": "costs", "share": 0.02, "accept_below": 0.2,
                             "reject_from": 0.7, "packages": {"intact": 18}}}  # fmt: skip
 
@@ -90,7 +90,7 @@ def test_packages_are_told_the_newest_first_with_their_windows(served):
     assert {one["kind"]: one["count"] for one in state["shift"]["decisions"]}["reject"] == "1"
     assert state["shift"]["latency"] == [["50 %", "20 ms"], ["95 %", "20 ms"], ["99 %", "20 ms"]]
     assert state["shift"]["queue"] == "5"
-    assert ["damaged packages on the line", "2.0 %"] in state["model"]
+    assert ["damaged packages on the line", "2.0\u00a0%"] in state["model"]
 
 
 def test_a_new_package_is_told(served):
@@ -303,6 +303,7 @@ def test_every_word_is_used():
         "kind",
         "state",
         "receiver",
+        "value",
     )
     unused = [
         key for key in words("en").entries if key not in text and key.split(".")[0] not in named
