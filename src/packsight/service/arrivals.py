@@ -30,6 +30,12 @@ class Arrived(NamedTuple):
     def signature(self) -> Signature:
         return self.size, self.changed, self.inode
 
+    def has_changed(self) -> bool:
+        """Whether its content may be another now; of a file that is gone, what was read holds."""
+        with suppress(OSError):
+            return _signature(str(self.path)) != self.signature
+        return False
+
 
 class _Waiting:
     """A file that is not known to be complete."""
