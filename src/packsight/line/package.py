@@ -16,6 +16,7 @@ from packsight.decision.terms import Action
 from packsight.domain import THRESHOLD, Perspective
 from packsight.imaging.decode import UnusableImageError, read_rgb
 from packsight.line.ensemble import Ensemble
+from packsight.line.profile import profile
 from packsight.line.verdict import ImageSeen, Verdict
 
 PARTS = ("decode", "locate", "crop", "network", "fuse")  # of the time that a package takes
@@ -98,11 +99,12 @@ class Inspector:
             windows, crop = model.locate(frame, camera)
         with watch.on("crop"):
             views = model.cut(frame, windows)
-        brightness, sharpness = _light(frame)
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        brightness, sharpness = _light(grey)
         height, width = frame.shape[:2]
         seen = ImageSeen(
             camera, str(file), crop=crop, window=windows[0], size=(height, width),
-            brightness=brightness, sharpness=sharpness,
+            brightness=brightness, sharpness=sharpness, profile=profile(grey),
         )  # fmt: skip
         return Looked(seen, views)
 
@@ -145,9 +147,8 @@ def _place(camera: str) -> tuple[bool, int, str]:
     return camera not in known, known.index(camera) if camera in known else 0, camera
 
 
-def _light(frame: np.ndarray) -> tuple[float, float]:
+def _light(grey: np.ndarray) -> tuple[float, float]:
     """Mean grey value of a frame, and the variance of its Laplacian."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     return round(cv2.mean(grey)[0], 2), round(float(deviation[0, 0]) ** 2, 2)
 

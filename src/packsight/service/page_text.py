@@ -15,7 +15,18 @@ from packsight.service.shift import Figures
 from packsight.service.signals import LONG, SETTLE, SHORT, Change
 from packsight.service.words import Words
 
-SHARES = ("not_found", "missing", "rejects", "inspections", "x", "y", "width", "height")
+SHARES = (
+    "rows",
+    "columns",
+    "not_found",
+    "missing",
+    "rejects",
+    "inspections",
+    "x",
+    "y",
+    "width",
+    "height",
+)
 TOLD_OF_DECISION = ("accept_below", "reject_from", "share", "kind", "packages")
 LENGTH = 300  # signs of what others wrote
 
@@ -78,7 +89,7 @@ def _shift(figures: Figures, line: Overview, say: Words) -> dict[str, Any]:
             if reason != "score"
         ],
         "latency": [
-            [f"{percentile} %", say("unit.milliseconds", value=say.number(1000 * seconds))]
+            [f"{percentile} %", _duration(seconds, say)]
             for percentile, seconds in figures.latency.items()
         ],
         "queue": say.number(line.queue),
@@ -190,12 +201,18 @@ def _value(name: str, value: float, say: Words) -> str:
     return say.number(value, ".0f" if name == "brightness" else ".2g")
 
 
+def _duration(seconds: float, say: Words) -> str:
+    if seconds < 1:
+        return say("unit.milliseconds", value=say.number(1000 * seconds))
+    return say("unit.seconds", value=say.number(seconds, ".1f"))
+
+
 def _share(value: float, say: Words) -> str:
-    """Few decimals, but never nothing of something."""
+    """Few decimals, but never nothing of something; not broken before its sign."""
     percent = 100 * value
     if 0 < percent < 0.1:
-        return f"< {say.number(0.1, '.1f')} %"
-    return f"{say.number(percent, '.1f' if percent < 10 else '.0f')} %"
+        return f"< {say.number(0.1, '.1f')}\u00a0%"
+    return f"{say.number(percent, '.1f' if 0 < abs(percent) < 10 else '.0f')}\u00a0%"
 
 
 def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
@@ -218,7 +235,7 @@ def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, st
         told = (
             ", ".join(say.named("camera", one) for one in value.split(", ")) if cameras else value
         )
-        yield say.named("model", name), told
+        yield say.named("model", name), say.named("value", told)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
