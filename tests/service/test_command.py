@@ -5,7 +5,7 @@ import sys
 
 
 def test_its_log_is_heard_while_libraries_are_quiet():
-    """Images are decoded in several threads, and libraries are kept quiet by the process's stderr."""
+    """Images are decoded in several threads, with the process's standard error led nowhere."""
     code = (
         "import sys; from packsight.service.command import main; "
         "from packsight.system.streams import quiet_libraries; main([])\n"
