@@ -39,9 +39,12 @@ def datasets(config):
 
 SINGLE = [f"h{row}" for row in range(6)]
 PAIRS = ["h0;h1", "h2;h3", ";h5", "h6;", "h8;h9", "h10;h11"]
+BURSTS = ["h0|h1|h2", "h3", "h4|h5", "h6", "h7|h8|h9", "h10"]
 
 
-@pytest.mark.parametrize(("perspective", "contents"), [("side", SINGLE), ("pair", PAIRS)])
+@pytest.mark.parametrize(
+    ("perspective", "contents"), [("side", SINGLE), ("pair", PAIRS), ("side", BURSTS)]
+)
 def test_batches_are_those_of_the_cache(datasets, perspective, contents):
     dropout = 0.3 if perspective == "pair" else 0.0
     overrides = [f"perspective={perspective}", f"perspective.camera_dropout={dropout}"]

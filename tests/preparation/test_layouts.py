@@ -459,6 +459,20 @@ def test_the_pattern_that_would_fit_is_told_and_can_be_pasted(
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
+def test_a_pattern_of_bursts_is_told_where_numbers_stand_behind_the_camera(tmp_path):
+    def named(root, label, camera, serial, number):
+        return f"{PORTUGUESE[label]}/{serial}_{camera}_{shot}.png"
+
+    for shot in (1, 2):
+        for label, camera, serial, number in images():
+            write_image(tmp_path / "in" / named(None, label, camera, serial, 0), 2 * number + shot)
+    told = (
+        r"This would fit: layout=pattern 'layout\.pattern={label}/{serial}_{perspective}_{shot}'$"
+    )
+    with pytest.raises(UserError, match=told):
+        preview(tmp_path / "in", StandardLayout())
+
+
 def test_other_layouts_than_patterns_are_told_too(tmp_path):
     with pytest.raises(UserError, match=r"This would fit: layout=table$"):
         preview(write_source(tmp_path / "table", as_table), StandardLayout())

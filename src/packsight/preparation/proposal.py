@@ -20,6 +20,7 @@ from packsight.preparation.vocabulary import Vocabulary, Words
 LOOKED_AT = 400  # images at most; a source is named in few ways
 FEW = 6  # labels or cameras in a source's own words
 _NUMBERED = re.compile(r"(?:cam|camera|kamera|camara|câmera|cámara|view|vista|c|k)[0-9]{1,2}", re.I)
+_NUMBER = re.compile(r"(?<![0-9])[0-9]{1,9}$")  # of a burst's image
 _PIECES = re.compile(r"([_\-. ]+)")
 
 
@@ -74,13 +75,14 @@ def _fitting(
         reader = layout.reader(root, paths)
     except UserError:  # a table that lacks columns, for one
         return 0, 0
-    cameras = defaultdict(set)
+    cameras, apart = defaultdict(set), set()
     for path in images:
         fits = reader.read(path)
         if isinstance(fits, Candidate):
             cameras[fits.serial].add((fits.label, fits.perspective))
+            apart.add((*fits.key, fits.shot))
     both = sum(len(seen) == len(Perspective) for seen in cameras.values())
-    return sum(map(len, cameras.values())), both
+    return len(apart), both
 
 
 def _patterns(images: Sequence[str], words: Vocabulary) -> list[str]:
@@ -115,6 +117,15 @@ def _shapes(path: str, words: Vocabulary) -> list[str]:
     whole = re.sub(r"\0(?:[_\-. ]+\0)+", "{serial}", joined, count=1).replace("\0", "{anything}")
     if free and "{serial}" in whole:
         shapes.append((folders, whole))
+    if (
+        free
+        and joined.endswith("\0")
+        and _NUMBER.search(pure.stem)
+        and stem[-3:-2] == ["{perspective}"]
+    ):
+        head = re.sub(r"\0(?:[_\-. ]+\0)*", "{serial}", joined[:-1], count=1)
+        if "{serial}" in head:  # several images of a camera: 17_side_1
+            shapes.append((folders, head.replace("\0", "{anything}") + "{shot}"))
     start = min(named, default=len(folders))
     return ["/".join([*(part or "{anything}" for part in own[start:]), name])
             for own, name in shapes]  # fmt: skip
