@@ -12,7 +12,7 @@ from packsight.line.verdict import ImageSeen
 from packsight.service.drift import PER, Alarm, Monitor, Watched
 from packsight.service.overview import Entry, Overview
 from packsight.service.shift import Figures
-from packsight.service.signals import LONG, SETTLE, SHORT, Change
+from packsight.service.signals import LONG, SETTLE, SHORT
 from packsight.service.words import Words
 
 SHARES = (
@@ -34,13 +34,11 @@ LENGTH = 300  # signs of what others wrote
 def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any], say: Words) -> Any:
     """All of it as JSON takes it."""
     active = monitor.active()
-    words = say("state.problem") if line.problem else say("state.ok")
-    if active and not line.problem:
-        words = say.counted("state.alarms", len(active))
+    told = say.counted("state.alarms", len(active)) if active else say("state.ok")
     return {
         "state": {
             "kind": "bad" if line.problem else "warn" if active else "good",
-            "text": words,
+            "text": say("state.problem") if line.problem else told,
             "detail": line.problem[:LENGTH],
         },
         "time": _clock(line.at, line.at),
@@ -186,7 +184,7 @@ def _signals(monitor: Monitor, say: Words) -> dict[str, Any]:
 def _signal(one: Watched, say: Words) -> list[str]:
     camera = f" ({say.named('camera', one.camera)})" if one.camera else ""
     name = f"{say.named('signal', one.name)}{camera}"
-    change: Change | None = one.change
+    change = one.change
     if change is None:
         return [name, "–", say("signals.settling") if one.settling else "–", "–"]
     index = "–" if change.index is None else say.number(change.index, ".2f")
