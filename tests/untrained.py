@@ -6,6 +6,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import pandas as pd
 import torch
 import yaml
 from complete_config import complete
@@ -112,3 +113,12 @@ def _decision(runs: dict[str, tuple[str, ...]]) -> Decision:
         cameras=cameras,
         fusion=None if one else BAND.fusion,
     )
+
+
+def agree(found: pd.DataFrame, predicted: pd.DataFrame) -> None:
+    """Assert that a line's verdicts are those of predict, by serial."""
+    assert [*found.index] == [*predicted.index]
+    for column in ("decision", "reason", "cameras"):
+        assert found[column].tolist() == predicted[column].tolist()
+    for column, of in (("score", "probability"), ("probability", "calibrated")):
+        np.testing.assert_allclose(found[column], predicted[of], atol=1e-4)

@@ -11,7 +11,12 @@ from packsight.configuration.check import checked
 from packsight.configuration.choices import Choices
 from packsight.configuration.quoting import parsed
 
-GIVEN = {"evaluate": ["run=r"], "explain": ["run=r"], "predict": ["run=r", "source=s", "output=o"]}
+GIVEN = {
+    "evaluate": ["run=r"],
+    "explain": ["run=r"],
+    "export": ["run=r", "output=o"],
+    "predict": ["run=r", "source=s", "output=o"],
+}
 COMPOSED: dict[tuple[str, ...], DictConfig] = {}
 
 

@@ -14,7 +14,7 @@ from packsight.training.compilation import MODES
 
 GIVEN = {
     "decide": ["run=r"], "evaluate": ["run=r"], "explain": ["run=r"],
-    "predict": ["run=r", "source=s", "output=o"],
+    "export": ["run=r", "output=o"], "predict": ["run=r", "source=s", "output=o"],
 }  # fmt: skip
 CHOSEN = sorted(
     (stage, group, option)

@@ -8,58 +8,25 @@ import subprocess
 import sys
 import urllib.request
 import zipfile
+from io import StringIO
 from pathlib import Path
 
 import onnx
 import pandas as pd
 import pytest
 from service_receivers import free_port, until
-from untrained import experiment, packages, prepared
+from untrained import agree, experiment, packages, prepared
 
 from packsight.line.archive import LINE, PARITY, REFERENCE
 from packsight.line.model import LineModel
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory) -> Path:
-    return prepared(tmp_path_factory.mktemp("plant"))
-
-
-@pytest.fixture(scope="module")
-def plant(data, script) -> Path:
-    """A folder with data, an experiment of two cameras and two folds, and its line's file."""
-    place = data.parents[2]
-    made = experiment(place, data)
-    assert script("export", f"run={made}", "output=line.pyz", cwd=place) == 0
-    return place
-
-
-@pytest.fixture(scope="module")
-def photos(tmp_path_factory) -> Path:
-    """New images; of two packages an image is missing or torn."""
-    folder = packages(tmp_path_factory.mktemp("photos"), 8)
-    files = sorted(folder.rglob("*.png"))
-    files[0].unlink()
-    files[3].write_bytes(files[3].read_bytes()[:900])
-    return folder
-
-
-def test_the_file_alone_decides_as_predict_does(plant, photos, script, tmp_path):
-    assert (
-        script("predict", "run=outputs/line", f"source={photos}", f"output={tmp_path}", cwd=plant)
-        == 0
-    )
-    expected = pd.read_csv(tmp_path / "verdicts.csv", dtype={"serial": str}).set_index("serial")
+def test_the_file_alone_decides_as_predict_does(plant, photos, predicted, tmp_path):
     command = [sys.executable, "-I", plant / "line.pyz", "score", photos]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    (tmp_path / "line.csv").write_text(done.stdout)
-    found = pd.read_csv(tmp_path / "line.csv", dtype={"serial": str}).set_index("serial")
-    assert [*found.index] == [*expected.index]
-    for column in ("decision", "reason", "cameras"):
-        assert found[column].tolist() == expected[column].tolist()
-    assert found["score"].to_numpy() == pytest.approx(expected["probability"], abs=1e-4)
-    assert found["probability"].to_numpy() == pytest.approx(expected["calibrated"], abs=1e-4)
+    found = pd.read_csv(StringIO(done.stdout), dtype={"serial": str}).set_index("serial")
+    agree(found, predicted)
     assert found["decision"].nunique() > 1
     assert found[["top_error", "side_error"]].notna().sum().sum() == 1
 

@@ -24,6 +24,7 @@ SECTIONS = {
     "steps": ("steps", "step_rates"),
     "startup": ("startup", "startup_times"),
     "usage": ("usage", "usage"),
+    "line": ("line", "line_costs"),
 }
 
 

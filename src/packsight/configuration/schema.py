@@ -25,7 +25,7 @@ from packsight.configuration.schema_values import (
 )
 from packsight.domain import Fusion, Perspective, Split
 
-SECTIONS = ("processes", "levers", "sweep", "data", "steps", "startup", "usage")
+SECTIONS = ("processes", "levers", "sweep", "data", "steps", "startup", "usage", "line")
 
 Runs = Annotated[
     Given,

@@ -182,6 +182,12 @@ def export_line(
             "the models of the two cameras do not come to one score for a package, for they were "
             "trained on different data; export one camera with member=, or fit a decision."
         )
+    if table["shot"].any():
+        console.print(
+            "[yellow]one image a camera:[/] a line decides by one image of each camera, and these "
+            "models were judged by several; it is verified on the first of each",
+            soft_wrap=True,
+        )
     known = known_packages(serving, root, table)
     with replacing(output) as temporary:
         LineFile(serving, known, temporary, wanted).make(card)

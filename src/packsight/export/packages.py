@@ -31,8 +31,11 @@ class Known:
 
 
 def known_packages(serving: Serving, root: Path, table: pd.DataFrame) -> Known:
-    """From the manifest of the data in `root`. Raises UserError where it is not the runs' own."""
-    whole, table = table, table[table["perspective"].isin(serving.cameras)]
+    """From the manifest of the data in `root`. Raises UserError where it is not the runs' own.
+
+    Of a camera that took several images of a package the first counts: a line gets one.
+    """
+    whole, table = table, table[table["perspective"].isin(serving.cameras) & table["shot"].eq(0)]
     held: dict[str, dict[str, Path]] = {}
     for row in table.itertuples():
         # Of a burst the first, for the line decides on one image of each camera.

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ REFERENCE = "reference.json"
 PARITY = "parity.json"
 REQUIREMENTS = "requirements.txt"
 CARD = "MODEL_CARD.md"
+# What zipfile says of a damaged one; RuntimeError where a bit says that it is encrypted.
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, MemoryError,
+              NotImplementedError, RuntimeError)  # fmt: skip
 REMEDY = "copy it again from where it is whole, or export it again"
 
 
@@ -52,7 +56,7 @@ def read_archive(file: Path) -> Archive:
         raise
     except OSError as error:
         raise UserError(f"{file} cannot be read ({error.strerror or error}); {REMEDY}.") from error
-    except (*UNFIT, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (*UNFIT, *UNREADABLE) as error:
         told = " ".join(str(error).split())[:200] or type(error).__name__
         raise UserError(f"{file} is damaged, or no line's file ({told}); {REMEDY}.") from error
 

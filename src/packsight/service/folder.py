@@ -34,8 +34,8 @@ def packages_in(
 ) -> Packages:
     """Of files and folders; `camera` took what names none, `cameras` are those that are known.
 
-    Of several images of one package and camera the first that can be decoded counts, as in
-    `predict`. Raises UserError where there is no image at all.
+    Of several images of one package and camera the first that can be decoded counts: a line gets
+    one. Raises UserError where there is no image at all.
     """
     images: dict[str, Images] = {}
     left_out: list[tuple[str, str]] = []

@@ -102,7 +102,7 @@ class Watcher:
     def _take(self, file: Arrived) -> None:
         """Find the package that a complete file belongs to; decide on it if that is complete."""
         self._arrivals.taken(file)
-        serial, camera = file.name
+        serial, camera, _ = file.name
         if serial is None or camera is None:
             lacks = "serial" if serial is None else "camera"
             return self._reject(file, f"its name tells no {lacks}")
