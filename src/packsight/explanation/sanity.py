@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from packsight.explanation.attribution import Explainer, Scorer, exact
-from packsight.models.network import Network
+from packsight.models.network import Network, forget
 from packsight.models.stages import stages_of
 from packsight.system.console import track
 
@@ -68,6 +68,7 @@ def scrambled(network: Network) -> Iterator[tuple[str, Network]]:
     draw new ones). Stages are timm's own; the head is the first.
     """
     generator = torch.Generator().manual_seed(0)
+    forget(network)
     changed = copy.deepcopy(network)
     done: set[int] = set()
 

@@ -125,6 +125,15 @@ def _said(head: nn.Module, features: Tensor) -> Tensor:
     return head(features[:, :, None, None]).flatten(1) if maps else head(features)
 
 
+def forget(network: nn.Module) -> None:
+    """Drop what some backbones compute of their weights once, and keep; evaluation mode.
+
+    Otherwise it would outlive a change of the weights or of their type.
+    """
+    network.train()  # timm's way to say it
+    network.eval()
+
+
 def mirrors(horizontal: bool, vertical: bool) -> list[Axes]:
     """The mirror images that predictions are the mean of, the image itself first.
 

@@ -29,4 +29,5 @@ def stages_of(backbone: nn.Module) -> dict[int, list[str]]:
         elif stage == len(modules):  # a last norm, the head
             stage += 1
         stages.setdefault(stage, []).append(name)
-    return stages if len(stages) > 1 else {}
+    ordered = [names for _, names in sorted(stages.items())]
+    return dict(enumerate(ordered)) if len(ordered) > 1 else {}
