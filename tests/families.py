@@ -17,10 +17,11 @@ from packsight.models.batch_norm_folding import TOLERANCE, fold_batch_norm
 from packsight.models.finetune import freeze_stages, head_parameters
 from packsight.models.network import build_network
 from packsight.models.pair_network import PairNetwork
-from packsight.models.trial import check_trainable, fitting_size
+from packsight.models.trial import _takes, check_trainable, fitting_size
 from packsight.models.weights import create_network
 
 CROP = (288, 384)  # what the default recipe shows a network
+LARGEST = 40_000_000  # parameters of what is tried with numbers
 SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256)
 SMALLER = ("test", "zepto|pico|atto|femto|nano|xxs|xx_small|extra_tiny", "xs|xtiny|_t\\d?_|tiny|ti_",
            "small|_s_?|mini|lite", "base|_b_?|medium", "large|huge|giant|xl")  # fmt: skip
@@ -32,6 +33,7 @@ class Tried:
 
     name: str
     parameters: int = 0
+    numbers: bool = True  # False: too large to be tried with any
     crop: tuple[int, int] = CROP  # of the images that it gets by default
     smallest: tuple[int, int] = (0, 0)
     heads: int = 0
@@ -73,55 +75,47 @@ def try_out(name: str) -> Tried:
     def build(size: tuple[int, int]):
         return create_network(name, size)
 
-    def note(what: str, error: UserError) -> None:
-        told.refused[what] = str(error)
-
     own = input_size(name)
     try:
         told.crop = fitting_size(build, CROP, own)
     except UserError as error:
-        note("training", error)
+        told.refused["training"] = str(error)
         return told
-    told.smallest = _smallest(build, told.crop)
-    size = told.smallest
+    told.smallest = size = _smallest(build, told.crop)
+    told.parameters = _parameters(name)
+    told.numbers = told.parameters <= LARGEST
     torch.manual_seed(0)
-    network = build_network(name, size)
-    told.parameters = sum(parameter.numel() for parameter in network.parameters())
-    told.heads = len(network.heads)
-    heads = head_parameters(network)
-    assert heads
-    for what, share, views in (("finetune=partial", 0.4, 0), ("finetune=probe", 0.0, 4)):
-        try:
-            check_trainable(build, size, share, views)
-        except UserError as error:
-            note(what, error)
-    if "finetune=partial" not in told.refused:
-        freeze_stages(network, 0.4)
-        frozen = [p for p in network.parameters() if not p.requires_grad]
-        assert heads.isdisjoint(map(id, frozen))
-        assert len(frozen) < len([*network.parameters()]) - len(heads)
-    images = torch.rand(2, 3, *size)
-    loss = F.cross_entropy(network.train()(images), torch.tensor([0, 1]))
-    loss.backward()
-    assert all(p.grad is not None for p in network.parameters() if id(p) in heads)
-    network.zero_grad()
-    _look(network.eval(), images)
-    _pair(name, told.crop)
+    with torch.device("cpu" if told.numbers else "meta"):
+        network = build_network(name, size)
+        told.heads = len(network.heads)
+        heads = head_parameters(network)
+        assert heads
+        for what, share, views in (("finetune=partial", 0.4, 0), ("finetune=probe", 0.0, 4)):
+            try:
+                check_trainable(build, size, share, views if told.numbers else 0)
+            except UserError as error:
+                told.refused[what] = str(error)
+        if "finetune=partial" not in told.refused:
+            freeze_stages(network, 0.4)
+            frozen = [p for p in network.parameters() if not p.requires_grad]
+            assert heads.isdisjoint(map(id, frozen))
+            assert 0 < len(frozen) < len([*network.parameters()]) - len(heads)
+        images = torch.rand(2, 3, *size)
+        F.cross_entropy(network.train()(images), torch.tensor([0, 1])).backward()
+        assert all(p.grad is not None for p in network.parameters() if id(p) in heads)
+        if told.numbers:
+            _look(network.eval(), images)
+        pair = PairNetwork(build_network(name, size), size, shared=True)
+        assert pair(torch.rand(2, 3, size[0], 2 * size[1])).shape == (2, 2)
     return told
 
 
 def _smallest(build, largest: tuple[int, int]) -> tuple[int, int]:
     """The smallest square that a backbone takes, to be quick."""
     for side in SIDES:
-        if fitting_size_is(build, (side, side)):
+        if _takes(build, (side, side)):
             return side, side
     return largest
-
-
-def fitting_size_is(build, size: tuple[int, int]) -> bool:
-    from packsight.models.trial import _takes
-
-    return _takes(build, size)
 
 
 def _look(network, images: torch.Tensor) -> None:
@@ -134,12 +128,6 @@ def _look(network, images: torch.Tensor) -> None:
         before = network(images)
         fold_batch_norm(network, images)
         assert torch.allclose(network(images), before, atol=TOLERANCE, rtol=TOLERANCE)
-
-
-def _pair(name: str, size: tuple[int, int]) -> None:
-    with torch.device("meta"):
-        pair = PairNetwork(build_network(name, size), size, shared=True)
-        assert pair(torch.zeros(2, 3, size[0], 2 * size[1])).shape == (2, 2)
 
 
 def lines(rows: list[Tried], by_family: dict[str, str]) -> Iterator[str]:
