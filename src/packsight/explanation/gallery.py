@@ -1,6 +1,6 @@
 """Attributions to look at: a panel for each image, and looks that can stand side by side."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from packsight.imaging.contact_sheet import caption_bar, contact_sheet
 from packsight.imaging.decode import read_image
 from packsight.imaging.encode import write_image
 from packsight.imaging.window import Window
-from packsight.system.files import replacing
+from packsight.system.files import replacing, writing
 
 COLOURS = "PuOr_r"  # orange speaks for damaged, purple against; colour-blind people can tell them
 QUANTILE = 99.5  # of a panel's smoothed map, absolute: the end of its colour scale
@@ -193,6 +193,23 @@ def write_look(folder: Path, item: Explained) -> None:
     for name, image in (("seen", item.input()), ("overlays", scaled)):
         with replacing(folder / name / f"{item.name}.jpg") as file:
             write_image(file, image)
+
+
+def remove_others(folder: Path, panels: Collection[str], looks: Collection[str]) -> None:
+    """Remove what an earlier explanation has left in a folder: other images, the sanity test.
+
+    `panels` and `looks` name the images that have one now. What nobody explains with stays.
+    """
+    with writing(folder):
+        for place, kept in (
+            ("panels/*.png", panels),
+            ("seen/*.jpg", looks),
+            ("overlays/*.jpg", looks),
+        ):
+            for file in folder.glob(place):
+                if file.stem not in kept:
+                    file.unlink()
+        (folder / "sanity.csv").unlink(missing_ok=True)
 
 
 def attribution_rows(explained: Sequence[Explained], method: str) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from packsight.explanation.baselines import Baselines
 from packsight.explanation.gallery import (
     Explained,
     attribution_rows,
+    remove_others,
     views_of,
     write_gallery,
     write_look,
@@ -42,9 +43,9 @@ def explain_images(
     """Attribute and measure each chosen row of predictions; returns the pooled measures.
 
     Rows that `select` marks as `shown` get a panel. Writes attributions.csv, measures.csv,
-    panels/, seen/, overlays/ and contact_sheet.png.
+    panels/, seen/, overlays/ and contact_sheet.png, in the place of those of other images.
     """
-    explained, shown = [], []
+    explained, shown, looks = [], [], set()
     at_once = images_at_once(explainer)
     rows = chosen.drop(columns=["shown", "compared"]).to_dict("records")
     with exact(scorer.device), counted("explain", len(rows), "images") as advance:
@@ -66,10 +67,12 @@ def explain_images(
                 if chosen["shown"].iloc[number] or chosen["compared"].iloc[number]:
                     item = Explained(views_of(data, row["path"]), row, attribution, measures)
                     write_look(folder, item)
+                    looks.add(item.name)
                     if chosen["shown"].iloc[number]:
                         shown.append(item)
                 advance(1)
     write_gallery(folder, shown, explainer.title)
+    remove_others(folder, {item.name for item in shown}, looks)
     table = attribution_rows(explained, explainer.title)
     pooled = pool_measures(table)
     for name, content in (("attributions", table), ("measures", pooled)):
