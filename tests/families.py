@@ -23,7 +23,7 @@ from packsight.models.weights import create_network
 CROP = (288, 384)  # what the default recipe shows a network
 LARGEST = 40_000_000  # parameters of what is tried with numbers
 SIDES = (32, 64, 96, 128, 160, 192, 224, 240, 256)
-SMALLER = ("test", "zepto|pico|atto|femto|nano|xxs|xx_small|extra_tiny", "xs|xtiny|_t\\d?_|tiny|ti_",
+SMALLER = ("test", "zepto|pico|atto|femto|nano|xxs|xx_small", "xs|xtiny|_t\\d?_|tiny|ti_",
            "small|_s_?|mini|lite", "base|_b_?|medium", "large|huge|giant|xl")  # fmt: skip
 
 

@@ -76,7 +76,9 @@ def test_other_weights_in_the_folder_make_another_run(plant, script, capsys):
         ("local-dir:a[b", "a[b is no folder"),
     ],
 )
-def test_a_backbone_that_is_none_is_told_before_data_are_made(plant, script, capsys, backbone, told):
+def test_a_backbone_that_is_none_is_told_before_data_are_made(
+    plant, script, capsys, backbone, told
+):
     words = [f"model.backbone={backbone}", "data.source=photos", *SMALL, "data.name=other"]
     assert script("train", *words, cwd=plant) == 2
     said = capsys.readouterr().err
