@@ -15,6 +15,7 @@ from packsight.errors import UserError
 from packsight.preparation.layout import IMAGE_SUFFIXES, Candidate, Name, Rejected, stem, walk
 from packsight.preparation.places import Places
 from packsight.preparation.reading import Layout, Reader
+from packsight.preparation.table_size import check_size
 from packsight.preparation.vocabulary import normal, spelt
 from packsight.system.files import reading, sha256
 from packsight.system.tables import read_table
@@ -198,6 +199,7 @@ def _content(path: Path) -> pd.DataFrame:
     kind, suffix = "a table of images", path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path} is no table that can be read; use {', '.join(SUFFIXES)}.")
+    check_size(path)
     if suffix in ENGINES:
         table = _read_with(ENGINES[suffix], path)
     else:
