@@ -21,7 +21,8 @@ from packsight.data.datamodule import PackageDataModule
 from packsight.deployment.selection import load_predictor
 from packsight.domain import Precision
 from packsight.errors import UserError
-from packsight.imaging.belt_file import load_belts, pack_belts
+from packsight.imaging.belt_arrays import pack_belts
+from packsight.imaging.belt_file import load_belts
 from packsight.models.weights import create_network, read_checkpoint
 from packsight.preparation.prepare import prepare
 from packsight.preparation.prepared import stored_split_settings

@@ -7,6 +7,7 @@ Box = tuple[int, int, int, int]
 Upright = tuple[float, float, float, float, float]  # centre x, y, width, height, clockwise degrees
 
 LABELS = ("intact", "damaged")  # the index is the class index; damaged is the positive class
+THRESHOLD = 0.5  # predicted damaged from this probability on, where no decision says another
 
 
 class Perspective(StrEnum):

@@ -23,6 +23,7 @@ STAGES = {
     "explain": "Show where a model looked, and measure it.",
     "predict": "Score images that have no labels.",
     "decide": "Choose models and thresholds by validation.",
+    "export": "Make one file for the line, which needs no PyTorch.",
     "report": "Compare the runs of an experiment.",
     "benchmark": "Measure how fast packsight is on this machine.",
     "doctor": "Tell what is here to work with, and what is damaged.",

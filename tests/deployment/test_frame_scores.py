@@ -8,11 +8,11 @@ import torch
 
 from packsight.deployment.frame_scores import score
 
+CPU = torch.device("cpu")
+
 
 class Brightness:
     """In the place of a model: the probability is the red of an image's first pixel."""
-
-    device = torch.device("cpu")
 
     def look(self, frame: np.ndarray, camera: str) -> tuple[np.ndarray, str]:
         return frame[:1, :1], "frame" if camera == "top" else "auto"
@@ -44,7 +44,7 @@ def test_scores_are_in_order_and_torn_files_are_noted(
 ):
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads)
     inputs = [{"side": row} for row in table.index[::-1]]
-    found = score(Brightness(), tmp_path, table, inputs, batch_size)
+    found = score(Brightness(), tmp_path, table, inputs, batch_size, CPU)
     expected = np.arange(10)[::-1] * 20 / 255
     expected[6] = np.nan
     assert found == pytest.approx(expected, nan_ok=True)
@@ -55,15 +55,15 @@ def test_scores_are_in_order_and_torn_files_are_noted(
 
 def test_a_pair_with_a_torn_image_is_scored_by_the_other(tmp_path, table):
     inputs = [{"top": 101, "side": 102}, {"top": 103, "side": 104}, {"top": 103}]
-    found = score(Brightness(), tmp_path, table, inputs, 2)
+    found = score(Brightness(), tmp_path, table, inputs, 2, CPU)
     assert found == pytest.approx([30 / 255, 80 / 255, np.nan], nan_ok=True)
     assert table.loc[[101, 102, 104], "crop"].tolist() == ["frame", "auto", "auto"]
 
 
 def test_progress_tells_images_per_second(tmp_path, table, capsys):
-    score(Brightness(), tmp_path, table, [{"side": 100}], 32)
+    score(Brightness(), tmp_path, table, [{"side": 100}], 32, CPU)
     assert "1/1" in capsys.readouterr().out
 
 
 def test_no_input_has_no_score(tmp_path, table):
-    assert len(score(Brightness(), tmp_path, table, [], 32)) == 0
+    assert len(score(Brightness(), tmp_path, table, [], 32, CPU)) == 0

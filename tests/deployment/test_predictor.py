@@ -12,7 +12,8 @@ from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
 from packsight.errors import UserError
 from packsight.evaluation.scoring import score_split
-from packsight.imaging.belt_file import load_belts, pack_belts
+from packsight.imaging.belt_arrays import pack_belts
+from packsight.imaging.belt_file import load_belts
 from packsight.imaging.decode import read_image
 from packsight.pipeline.parts import part
 from packsight.pipeline.train import resolved
@@ -71,17 +72,17 @@ def test_a_new_frame_is_cut_as_in_training(trained, crop, camera):
     predictor, data, _ = trained(f"perspective={camera}", f"crop={crop}")
     assert (data.table["crop_source"] == "auto").all()
     for row in data.table.itertuples():
-        image, how = predictor.look(read_image(data.root / row.path), camera)
+        image, how, _ = predictor.view.look(read_image(data.root / row.path), camera)
         assert how == crop
         assert np.array_equal(image, data.cache[row.sha256])
 
 
 def test_a_frame_without_a_package_or_a_known_camera_is_used_whole(trained):
     predictor, *_ = trained("perspective=side")
-    predictor.belts.pop("top")
+    predictor.view.belts.pop("top")
     frame = np.full((96, 128, 3), 77, np.uint8)
     for camera in ("top", ""):
-        image, how = predictor.look(frame, camera)
+        image, how, _ = predictor.view.look(frame, camera)
         assert how == "frame"
         assert image.shape == (48, 64, 3)
         assert (image == 77).all()
@@ -96,10 +97,10 @@ def test_a_new_frame_is_scored_as_in_evaluation(trained, perspective):
     for path in expected["path"]:
         parts = {Path(part).stem.split("_")[1]: part for part in path.split(";")}
         looked = {
-            camera: predictor.look(read_image(data.root / part), camera)[0]
+            camera: predictor.view.look(read_image(data.root / part), camera).image
             for camera, part in parts.items()
         }
-        inputs.append(predictor.compose(looked))
+        inputs.append(predictor.view.compose(looked))
     found = predictor.probabilities(inputs)
     assert found == pytest.approx(expected["probability"].to_numpy(), abs=1e-5)
     assert len(set(found.round(6))) > 1
@@ -130,7 +131,7 @@ def test_a_camera_that_is_not_clear_is_refused(trained, perspective, camera, sai
 def test_a_missing_camera_of_a_pair_is_black(trained):
     predictor, *_ = trained("perspective=pair")
     seen = np.full((48, 64, 3), 50, np.uint8)
-    top, side = (predictor.compose({camera: seen}) for camera in ("top", "side"))
+    top, side = (predictor.view.compose({camera: seen}) for camera in ("top", "side"))
     assert (top[:, :64] == 50).all()
     assert (top[:, 64:] == 0).all()
     assert (side[:, :64] == 0).all()

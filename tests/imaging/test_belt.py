@@ -10,8 +10,9 @@ import torch
 from packsight.data.crops import crop_windows
 from packsight.domain import parse_boxes
 from packsight.errors import UserError
-from packsight.imaging import belt_file
-from packsight.imaging.belt import FEWEST, BeltModel, Place, describe, fit_belt, locate_packages
+from packsight.imaging import belt_arrays, belt_file
+from packsight.imaging.belt import BeltModel, Place, describe
+from packsight.imaging.belt_fit import FEWEST, fit_belt, locate_packages
 from packsight.pipeline.parts import part
 from packsight.preparation.manifest import read_manifest
 from packsight.preparation.prepare import prepare
@@ -125,9 +126,9 @@ def test_models_travel_in_files_and_checkpoints(tmp_path):
     belts = {"top": model_of(WHITE, 8)}
     frame = frame_with(4, WHITE)
     belt_file.save_belts(belts, tmp_path)
-    arrays = belt_file.pack_belts(belts)
+    arrays = belt_arrays.pack_belts(belts)
     tensors = {key: torch.from_numpy(value) for key, value in arrays.items()}
-    for copy in (belt_file.load_belts(tmp_path), belt_file.unpack_belts(tensors)):
+    for copy in (belt_file.load_belts(tmp_path), belt_arrays.unpack_belts(tensors)):
         assert copy["top"].locate(frame) == belts["top"].locate(frame)
 
 
@@ -162,10 +163,10 @@ def test_a_damaged_file_is_refused_with_what_to_do(tmp_path, damage):
     ],
 )
 def test_arrays_that_are_no_belt_are_refused(damage):
-    arrays = belt_file.pack_belts({"top": model_of(WHITE, 8)})
-    assert belt_file.unpack_belts(arrays)
+    arrays = belt_arrays.pack_belts({"top": model_of(WHITE, 8)})
+    assert belt_arrays.unpack_belts(arrays)
     with pytest.raises((ValueError, KeyError)):
-        belt_file.unpack_belts(arrays | damage)
+        belt_arrays.unpack_belts(arrays | damage)
 
 
 def test_too_few_frames_give_no_model_and_no_place():

@@ -18,6 +18,7 @@ from packsight.deployment.predictor import Predictor
 from packsight.domain import Split
 from packsight.evaluation.scoring import score_split
 from packsight.imaging.decode import read_image
+from packsight.line.ensemble import Ensemble
 from packsight.runs.saved import Run
 from packsight.system.parallel import on_all_cores
 
@@ -35,6 +36,7 @@ def prediction_rates(work: Work, run: Run, data: PackageDataModule) -> dict[str,
     """
     photos = [Path(file) for file in png_files(work)]
     predictor = Predictor.from_run(run, "cpu")
+    alone = Ensemble([predictor])
     network = run.load_network().to(memory_format=torch.channels_last)
     names = name_images(photos[0].parent, photos, "side")
     inputs = [{"side": row} for row in names.index]
@@ -60,7 +62,8 @@ def prediction_rates(work: Work, run: Run, data: PackageDataModule) -> dict[str,
             lambda: [*on_all_cores(part, range(len(ready)), BATCH, predictor.device)], len(ready)
         ),
         "predict": (
-            lambda: score(predictor, photos[0].parent, names, inputs, BATCH), len(photos)
+            lambda: score(alone, photos[0].parent, names, inputs, BATCH, predictor.device),
+            len(photos),
         ),
         "evaluate": (
             lambda: score_split(predictor.network, data, Split.TRAIN, predictor.device), len(ready)

@@ -19,6 +19,8 @@ VALUES = {
     ("evaluate", "data"): "data.path",
     ("evaluate", "decision"): "decision.path",
     ("explain", "data"): "data.path",
+    ("export", "decision"): "decision.path",
+    ("export", "precision"): "precision.name",
     ("predict", "decision"): "decision.path",
     ("report", "data"): "data.path",
     ("predict", "perspective"): "perspective.name",

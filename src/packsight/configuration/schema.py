@@ -109,6 +109,24 @@ class PredictConfig(Config):
     outputs: Outputs
 
 
+class NumbersConfig(Config):
+    name: Literal["fp32", "fp16", "int8"]
+
+
+class ExportConfig(Config):
+    run: Runs
+    member: Member
+    output: Annotated[Given, Field(description="the file to write, such as line7.pyz")]
+    decision: ServedConfig
+    source: Annotated[Given, Field(description="prepared data, a folder or data.zip")] | None
+    precision: NumbersConfig
+    agreement: Share
+    mirrors: Switch
+    overwrite: Switch
+    max_unpacked_gb: Positive
+    outputs: Outputs
+
+
 class DecideConfig(Config):
     decision: DecisionConfig
     run: Annotated[Given, Field(description="an experiment folder, a run folder, or models.zip")]
@@ -165,6 +183,7 @@ SCHEMAS: dict[str, type[Config]] = {
     "explain": ExplainConfig,
     "predict": PredictConfig,
     "decide": DecideConfig,
+    "export": ExportConfig,
     "report": ReportConfig,
     "benchmark": BenchmarkConfig,
     "doctor": DoctorConfig,

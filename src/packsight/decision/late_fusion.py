@@ -72,3 +72,11 @@ class LateFusion:
             fused = expit(logit(both, CLIP) @ self.weights[:2] + self.weights[2])
         alone = np.fmax(*both.T)  # the one that is not nan
         return np.where(np.isnan(both).any(axis=1), alone, fused)
+
+
+def package_score(fusion: LateFusion | None, top: ArrayLike, side: ArrayLike) -> np.ndarray:
+    """The score of packages, float64 [N], from their cameras' [N], nan where there is none.
+
+    Without a fusion there is one camera alone.
+    """
+    return fusion.fuse(top, side) if fusion else np.fmax(*np.asarray([top, side], dtype=float))

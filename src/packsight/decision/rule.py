@@ -17,6 +17,7 @@ from packsight.decision.costs import cost_thresholds
 from packsight.decision.late_fusion import LateFusion
 from packsight.decision.logits import expit, logit
 from packsight.decision.prior import shifted
+from packsight.decision.stored import restored
 from packsight.decision.terms import Action, AlwaysInspect, Costs, Figure, Kind, Promise
 from packsight.errors import UserError
 from packsight.system.files import read_json, reading, write_json
@@ -147,16 +148,15 @@ class Decision:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> "Decision":
-        """The inverse of `to_dict`. Raises ValueError for values that are of no decision."""
-        from pydantic import TypeAdapter  # to read; who has a decision needs NumPy alone
-
+        """The inverse of `to_dict`. Raises ValueError or TypeError for what is no decision."""
         if values.get("format") != FORMAT:
             raise UserError(
                 f"the decision has format {values.get('format')}, and this packsight reads "
                 f"{FORMAT}; {REMEDY}, or use the packsight that wrote it."
             )
         known = {key: value for key, value in values.items() if key != "format"}
-        return TypeAdapter(cls).validate_python(known)
+        found: Decision = restored(cls, known)
+        return found
 
 
 def write_decision(decision: Decision, folder: Path) -> Path:

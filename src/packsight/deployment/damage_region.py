@@ -37,10 +37,10 @@ def attribute(
     `images` are RGB uint8 frames [h, w, 3] by camera; the maps of a pair stand side by side. By
     Integrated Gradients, if no other method is given.
     """
-    seen = {camera: predictor.look(frame, camera)[0] for camera, frame in images.items()}
+    seen = {camera: predictor.view.look(frame, camera).image for camera, frame in images.items()}
     scorer = Scorer(predictor.network)
     with exact(scorer.device):
-        return _map(scorer, explainer or IntegratedGradients(), predictor.compose(seen))
+        return _map(scorer, explainer or IntegratedGradients(), predictor.view.compose(seen))
 
 
 def locate(
@@ -69,12 +69,11 @@ def locate(
                     continue
             windows, seen = {}, {}
             for camera, frame in frames.items():
-                windows[camera], _ = predictor.window(frame, camera)
-                seen[camera] = windows[camera].cut(frame, predictor.size)
-            image = predictor.compose(seen)
+                seen[camera], _, windows[camera] = predictor.view.look(frame, camera)
+            image = predictor.view.compose(seen)
             values = np.mean([_map(scorer, explainer, image) for scorer in scorers], axis=0)
             for camera, window in windows.items():
-                of_camera = _part(values, camera) if predictor.paired else values
+                of_camera = _part(values, camera) if predictor.view.paired else values
                 found = locate_damage(of_camera, window, frames[camera].shape[:2])
                 if found is not None:
                     table.at[rows[camera], "region"] = format_boxes([found.box])

@@ -1,16 +1,16 @@
 """Frames from files to probabilities, on all cores."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
 
-from packsight.domain import LABELS
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.domain import LABELS, THRESHOLD
 from packsight.imaging.decode import UnusableImageError, read_rgb
+from packsight.line.ensemble import Ensemble
 from packsight.system.console import counted
 from packsight.system.parallel import on_all_cores
 
@@ -19,18 +19,6 @@ def words(probability: np.ndarray) -> np.ndarray:
     """The label that is predicted for each probability of damaged; empty for nan."""
     called = np.where(probability >= THRESHOLD, LABELS[1], LABELS[0])
     return np.where(np.isnan(probability), "", called)
-
-
-class Scorer(Protocol):
-    """A `Predictor`, or an `Ensemble` of them."""
-
-    device: torch.device
-
-    def look(self, frame: np.ndarray, camera: str) -> tuple[Any, str]: ...
-
-    def compose(self, images: Mapping[str, Any]) -> Any: ...
-
-    def probabilities(self, images: Sequence[Any]) -> np.ndarray: ...
 
 
 class Note(NamedTuple):
@@ -42,11 +30,12 @@ class Note(NamedTuple):
 
 
 def score(
-    predictor: Scorer,
+    model: Ensemble[Any],
     root: Path,
     table: pd.DataFrame,
     inputs: Sequence[dict[str, int]],
     batch_size: int,
+    device: torch.device,
 ) -> np.ndarray:
     """Probability of damaged, float64 [N], of inputs {camera: row of the table}.
 
@@ -63,9 +52,9 @@ def score(
             except UnusableImageError as error:
                 notes.append(Note(row, "error", str(error)))
                 continue
-            seen[camera], crop = predictor.look(frame, camera)
+            seen[camera], crop = model.look(frame, camera)
             notes.append(Note(row, "crop", crop))
-        return predictor.compose(seen) if seen else None
+        return model.compose(seen) if seen else None
 
     def work(chunk: Sequence[dict[str, int]]) -> tuple[np.ndarray, list[Note]]:
         notes: list[Note] = []
@@ -73,12 +62,12 @@ def score(
         found = [image for image in images if image is not None]
         scores = np.full(len(chunk), np.nan)
         if found:
-            scores[[image is not None for image in images]] = predictor.probabilities(found)
+            scores[[image is not None for image in images]] = model.probabilities(found)
         return scores, notes
 
     parts, noted = [], []
     with counted("score", len(inputs), "images") as advance:
-        for scores, notes in on_all_cores(work, inputs, batch_size, predictor.device):
+        for scores, notes in on_all_cores(work, inputs, batch_size, device):
             parts.append(scores)
             noted += notes
             advance(len(scores))

@@ -12,17 +12,17 @@ from packsight.decision.terms import Action
 from packsight.deployment.damage_region import COLUMNS as LOCATED
 from packsight.deployment.damage_region import check_explainer, locate
 from packsight.deployment.decided_packages import Prior, decide_all
-from packsight.deployment.ensemble import Ensemble
 from packsight.deployment.frame_scores import score, words
 from packsight.deployment.new_images import cameras_read, images_in, name_images, packages_of
+from packsight.deployment.predictor import Predictor
 from packsight.deployment.repeated_images import mark_repeated
 from packsight.deployment.serving import Serving
-from packsight.domain import Perspective
+from packsight.domain import THRESHOLD, Perspective
 from packsight.errors import UserError
 from packsight.evaluation.decided import COLUMNS as DECIDED
 from packsight.evaluation.decided import package_scores, told
-from packsight.evaluation.metrics import THRESHOLD
 from packsight.explanation.attribution import Explainer
+from packsight.line.ensemble import Ensemble
 from packsight.preparation.reading import Layout
 from packsight.system.console import console
 from packsight.system.files import replacing, writable
@@ -78,7 +78,9 @@ def predict_source(
         for part, model in models.items():
             if inputs[part]:
                 console.print(_title(serving, part), highlight=False)
-            scores[part] = score(model, root, wanted, inputs[part], batch_size)
+            scores[part] = score(
+                model, root, wanted, inputs[part], batch_size, model.members[0].device
+            )
             if part != PAIR:
                 rows = [row for images in inputs[part] for row in images.values()]
                 wanted.loc[rows, "probability"] = scores[part]
@@ -188,15 +190,14 @@ def _called(
 
 
 def _locate(
-    models: Mapping[str, Ensemble],
+    models: Mapping[str, Ensemble[Predictor]],
     explainer: Explainer,
     root: Path,
     table: pd.DataFrame,
     called: Mapping[str, Sequence[Inputs]],
 ) -> None:
     for part, model in models.items():
-        view = model.views[0]
-        alike = [model.members[member] for member in view.members]
+        alike = [model.members[member] for member in model.views[0].members]
         locate(alike, explainer, root, table, called[part])
 
 

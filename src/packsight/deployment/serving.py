@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from packsight.data.pairing import PAIR
 from packsight.decision.late_fusion import LateFusion
 from packsight.decision.rule import Decision
-from packsight.deployment.ensemble import Ensemble
 from packsight.deployment.predictor import Predictor
 from packsight.deployment.selection import best_pair, best_runs
 from packsight.domain import Fusion, Perspective
 from packsight.errors import UserError
+from packsight.line.ensemble import Ensemble
 from packsight.reporting.camera_fusion import fit_on_validation
 from packsight.runs.decision_file import serving
 from packsight.runs.saved import Run
@@ -34,9 +34,9 @@ class Serving:
         """Whose images are scored."""
         return [camera.value for camera in Perspective] if self.paired else [*self.runs]
 
-    def load(self, device: str) -> dict[str, Ensemble]:
+    def load(self, device: str) -> dict[str, Ensemble[Predictor]]:
         """The models of each part, loaded once where both cameras have the same."""
-        models: dict[str, Ensemble] = {}
+        models: dict[str, Ensemble[Predictor]] = {}
         for part, runs in self.runs.items():
             same = [models[other] for other in models if self.runs[other] == runs]
             members = [] if same else [Predictor.from_run(run, device) for run in runs]

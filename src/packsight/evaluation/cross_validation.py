@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from packsight.domain import LABELS, Split
-from packsight.evaluation.metrics import THRESHOLD, classification_metrics, wilson_interval
+from packsight.domain import LABELS, THRESHOLD, Split
+from packsight.evaluation.metrics import classification_metrics, wilson_interval
 
 RESAMPLES = 2000
 SHOWN = ("accuracy", "recall_damaged", "recall_intact", "auroc")

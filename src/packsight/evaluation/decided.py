@@ -1,10 +1,9 @@
 """Packages to accept, reject or inspect: a decision applied to what models gave."""
 
-import numpy as np
 import pandas as pd
 
 from packsight.data.pairing import PAIR
-from packsight.decision.late_fusion import LateFusion
+from packsight.decision.late_fusion import LateFusion, package_score
 from packsight.decision.rule import Decided, Decision, Reason
 from packsight.decision.terms import Action
 from packsight.evaluation.metrics import located
@@ -32,8 +31,7 @@ def package_scores(
         return packages.assign(sure=located(predictions)).reset_index(drop=True)
     packages = by_package(predictions, *keys)
     top, side = packages["probability_top"], packages["probability_side"]
-    score = fusion.fuse(top, side) if fusion else np.fmax(top, side)
-    return packages.assign(probability=score)
+    return packages.assign(probability=package_score(fusion, top, side))
 
 
 def decide_packages(packages: pd.DataFrame, decision: Decision) -> pd.DataFrame:

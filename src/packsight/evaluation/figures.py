@@ -21,8 +21,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from packsight.domain import LABELS, Perspective
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.domain import LABELS, THRESHOLD, Perspective
 from packsight.system.files import replacing
 
 BLACK, ORANGE, GREEN, BLUE, VERMILION = "black", "#E69F00", "#009E73", "#0072B2", "#D55E00"

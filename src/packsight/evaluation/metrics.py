@@ -26,10 +26,9 @@ from torchmetrics.classification import (
 )
 from torchmetrics.utilities import dim_zero_cat
 
-from packsight.domain import LABELS, Perspective
+from packsight.domain import LABELS, THRESHOLD, Perspective
 from packsight.errors import UserError
 
-THRESHOLD = 0.5  # predicted damaged from this probability on
 SMALLEST = 1e-7  # probabilities are clipped to it and to one minus it before their logarithm
 
 

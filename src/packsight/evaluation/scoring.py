@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.domain import LABELS, Split
+from packsight.domain import LABELS, THRESHOLD, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
-from packsight.evaluation.metrics import THRESHOLD, metrics_by_perspective
+from packsight.evaluation.metrics import metrics_by_perspective
 from packsight.models.network import Axes, Network
 from packsight.system.console import counted
 from packsight.system.files import replacing, write_json

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 
 from packsight.decision.late_fusion import LateFusion
-from packsight.domain import LABELS, Fusion, Perspective
+from packsight.domain import LABELS, THRESHOLD, Fusion, Perspective
 from packsight.evaluation.calibration import crossfit
-from packsight.evaluation.metrics import THRESHOLD, located
+from packsight.evaluation.metrics import located
 
 
 def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:

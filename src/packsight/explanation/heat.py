@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.domain import THRESHOLD
 from packsight.explanation.attribution import Attribution
 
 # Of the shorter side: the standard deviation of a spot. Of 43 rendered packages that four networks

@@ -17,6 +17,7 @@ from packsight.models.hub import TIMEOUT_S
 from packsight.models.network import Network, build_network
 from packsight.models.pair_network import PairNetwork
 from packsight.models.state_dicts import load_features
+from packsight.system.arrays import as_values
 from packsight.system.files import reading
 
 # Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
@@ -205,7 +206,7 @@ def weights_file(weights: str, backbone: str = "") -> Path | None:
 def _read(path: Path) -> dict[str, Any]:
     """What a weights file holds."""
     if path.suffix == ".safetensors":
-        with reading(path, "a safetensors file", OTHER_WEIGHTS):
+        with reading(path, "a safetensors file", OTHER_WEIGHTS), as_values():
             state = load_file(path)
         check_finite(path, state)
         return state

@@ -10,8 +10,9 @@ import pandas as pd
 
 from packsight.domain import Perspective, format_boxes, format_upright
 from packsight.errors import UserError
-from packsight.imaging.belt import BeltModel, Place, locate_packages
-from packsight.imaging.belt_file import pack_belts
+from packsight.imaging.belt import BeltModel, Place
+from packsight.imaging.belt_arrays import pack_belts
+from packsight.imaging.belt_fit import locate_packages
 from packsight.imaging.decode import read_image
 from packsight.preparation.prepared import SUMMARY
 from packsight.system.console import track

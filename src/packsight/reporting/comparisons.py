@@ -14,8 +14,7 @@ from packsight.decision.comparison import (
     paired_difference,
 )
 from packsight.decision.terms import Figure
-from packsight.domain import LABELS, Split
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.domain import LABELS, THRESHOLD, Split
 
 COMPARED = ("p_value", "tied", "difference", "difference_low", "difference_high")
 

@@ -21,6 +21,7 @@ from packsight.reporting.decision_table import SHOWN, sentences
 from packsight.reporting.leaderboard import left_out, number, text, varying
 from packsight.reporting.pooling import shown
 from packsight.reporting.suspects import SAME
+from packsight.runs.saved import Run
 from packsight.system.files import read_json, reading, replacing
 from packsight.system.tables import read_table
 
@@ -69,6 +70,15 @@ def write_model_card(experiment: Path) -> Path | None:
     with replacing(experiment / FILE) as file:
         file.write_text(card, encoding="utf-8")
     return experiment / FILE
+
+
+def card_beside(run: Run) -> str:
+    """The card of the experiment that holds a run; "" where there is none."""
+    root = [run.folder, *run.folder.parents][len(Path(run.name).parts)]
+    if not (root / FILE).is_file():
+        return ""
+    with reading(root / FILE, "a model card"):
+        return (root / FILE).read_text(encoding="utf-8")
 
 
 def _model(row: pd.Series, done: pd.DataFrame) -> dict[str, str]:

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from packsight.decision.label_errors import probable_label_errors
-from packsight.domain import LABELS, Split
-from packsight.evaluation.metrics import THRESHOLD
+from packsight.domain import LABELS, THRESHOLD, Split
 from packsight.evaluation.results import read_predictions
 from packsight.reporting.leaderboard import text
 from packsight.system.files import replacing

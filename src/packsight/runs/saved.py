@@ -17,7 +17,7 @@ from packsight.data.transforms import flips
 from packsight.domain import CropSource
 from packsight.errors import UserError
 from packsight.imaging.belt import BeltModel
-from packsight.imaging.belt_file import unpack_belts
+from packsight.imaging.belt_arrays import unpack_belts
 from packsight.imaging.crop import Crop
 from packsight.system.archive import as_folder
 from packsight.system.console import errors

@@ -1,11 +1,12 @@
 """Arrays in a safetensors file that tells whether they are still as they were written."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from packsight.system.files import RESTORE, reading, replacing
@@ -24,13 +25,22 @@ def load_arrays(path: Path, kind: str, remedy: str = RESTORE) -> dict[str, np.nd
 
     A file of an older version, which has no digest, is taken as it is.
     """
-    with reading(path, kind, remedy):
+    with reading(path, kind, remedy), as_values():
         with safe_open(path, "np") as file:
             said = (file.metadata() or {}).get(DIGEST)
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if said is not None and said != _digest(arrays):
             raise ValueError("its values are not those that were written")
     return arrays
+
+
+@contextmanager
+def as_values() -> Iterator[None]:
+    """Tell of a damaged safetensors file in Python's own kind of error, which `reading` knows."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise ValueError(str(error)) from error
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -11,13 +11,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-
 from packsight.errors import FullDiskError, UserError
 
 RESTORE = "restore it from a copy, or remove it and make it again"
 # What readers say of texts and numbers, of types, and of what is nested a thousand times.
-UNFIT = (ValueError, TypeError, KeyError, OverflowError, RecursionError, SafetensorError)
+UNFIT = (ValueError, TypeError, KeyError, OverflowError, RecursionError)
 FULL = (errno.ENOSPC, errno.EDQUOT)
 NOTHING_LEFT = 1 << 20  # bytes free on a disk that is full: libraries do not always say so
 

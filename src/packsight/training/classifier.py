@@ -19,7 +19,7 @@ from packsight.data.datamodule import Batch
 from packsight.errors import UserError
 from packsight.evaluation.metrics import epoch_metrics
 from packsight.imaging.belt import BeltModel
-from packsight.imaging.belt_file import pack_belts
+from packsight.imaging.belt_arrays import pack_belts
 from packsight.models.finetune import freeze_stages, keep_frozen, parameter_groups
 from packsight.models.network import MEMORY_FORMATS, Network
 from packsight.training.optim import warmup_cosine

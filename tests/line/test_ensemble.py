@@ -5,11 +5,13 @@ import pytest
 import torch
 from torch import nn
 
-from packsight.deployment.ensemble import Ensemble, sees_alike
 from packsight.deployment.predictor import Predictor
 from packsight.imaging.belt import BeltModel
-from packsight.imaging.belt_file import SHAPES
+from packsight.imaging.belt_arrays import SHAPES
 from packsight.imaging.crop import Crop
+from packsight.imaging.window import frame_window
+from packsight.line.ensemble import Ensemble
+from packsight.line.view import View
 
 
 class Network(nn.Module):
@@ -47,21 +49,22 @@ def test_the_probability_is_the_mean_of_the_members(sizes):
 
 def test_a_frame_is_looked_at_once_by_models_that_see_it_alike(monkeypatch):
     looked = []
-    look = Predictor.look
-    monkeypatch.setattr(Predictor, "look", lambda *given: looked.append(1) or look(*given))
+    window = View.window
+    monkeypatch.setattr(View, "window", lambda *given: looked.append(1) or window(*given))
     Ensemble([model(power) for power in (1, 2, 3, 4, 5)]).look(FRAMES[0], "side")
     assert len(looked) == 1
 
 
 @pytest.mark.parametrize("other", [{"size": 16}, {"level": 2.0}, {"crop": "auto"}])
 def test_another_size_belt_or_crop_is_another_view(other):
-    assert sees_alike(model(), model(power=3))
-    assert not sees_alike(model(), model(**other))
+    assert model().view.sees_like(model(power=3).view)
+    assert not model().view.sees_like(model(**other).view)
     ensemble = Ensemble([model(), model(**other), model()])
     assert [view.members for view in ensemble.views] == [[0, 2], [1]]
 
 
 def test_one_view_that_did_not_find_the_package_is_told(monkeypatch):
     crops = iter(["auto", "frame"])
-    monkeypatch.setattr(Predictor, "look", lambda *given: (FRAMES[0], next(crops)))
+    whole = frame_window(FRAMES[0].shape[:2])
+    monkeypatch.setattr(View, "window", lambda *given: (whole, next(crops)))
     assert Ensemble([model(), model(size=16)]).look(FRAMES[0], "side")[1] == "frame"

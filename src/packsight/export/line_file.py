@@ -1,0 +1,220 @@
+"""Runs to the line's file: written, compared with the models, and there only if it is equal."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pandas as pd
+
+from packsight.deployment.serving import Serving
+from packsight.domain import Precision
+from packsight.errors import UserError
+from packsight.export.bundle import Contents, add, write_bundle
+from packsight.export.contents import contents_of, distinct, inputs_of, models_of
+from packsight.export.packages import Known, known_packages
+from packsight.export.parity import Parity, compared, on_validation, verdicts
+from packsight.export.precision import half, in_integers
+from packsight.export.validation import agreement, check_agreement, figures_table
+from packsight.line.archive import PARITY, REFERENCE
+from packsight.line.model import LineModel
+from packsight.line.reference import Reference
+from packsight.line.verdict import Verdict
+from packsight.system.console import console
+from packsight.system.files import replacing
+from packsight.system.fitted_table import FittedTable
+
+WARM, TIMED = 3, 15  # packages before those whose time is taken
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is asked of the file."""
+
+    precision: str = "fp32"  # fp32, fp16 or int8
+    mirrors: bool = True  # average over mirror images, as training has seen them
+    agreement: float = 0.95  # share of decisions on validation packages that other numbers keep
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The file in one precision, and what it is worth."""
+
+    name: str
+    megabytes: float  # of its networks
+    milliseconds: float  # a package, from files to decision
+    agrees: float  # share of validation packages with the models' own decision
+    verdicts: Sequence[Verdict]  # on them
+
+
+class LineFile:
+    """A line's file in the making, under a temporary name."""
+
+    def __init__(self, serving: Serving, known: Known, file: Path, wanted: Wanted) -> None:
+        self.serving = serving
+        self.known = known
+        self.file = file
+        self.wanted = wanted
+        self.base: Sequence[Verdict] | None = None  # of the models, on validation packages
+
+    def make(self, card: str) -> None:
+        """Write and verify it. Raises UserError where it does not answer as the models do."""
+        exact = models_of(self.serving, self.wanted.mirrors, exact=True)
+        told = {"precision": "fp32", "mirrors": self.wanted.mirrors}
+        contents, networks = contents_of(self.serving, exact, told, card)
+        write_bundle(self.file, contents, networks)
+        parity = self._compare(exact)
+        console.print(parity.table())
+        parity.check()
+        if any(run.config.precision.name != Precision.FP32 for run in distinct(self.serving)):
+            own = models_of(self.serving, self.wanted.mirrors, exact=False)
+            self.base = self._on_validation(own, "models in their own precision")
+        tried = [self._try("fp32", networks)]
+        if self.wanted.precision != "fp32":
+            tried += self._other(contents, networks, tried[0])
+        console.print(_table(tried, len(tried[0].verdicts)))
+        check_agreement(
+            tried[-1].agrees, self.wanted.agreement, len(tried[-1].verdicts), tried[-1].name
+        )
+        if self.wanted.precision == "fp16":
+            _check_gain(*tried)
+        if not self.wanted.mirrors:
+            self._tell_mirrors(tried[-1].verdicts)
+        add(self.file, REFERENCE, Reference.measure(tried[-1].verdicts).to_dict())
+        add(
+            self.file,
+            PARITY,
+            {"fp32": parity.to_dict(), "precisions": [_told(item) for item in tried]},
+        )
+
+    def _compare(self, exact: Mapping) -> Parity:
+        packages, rest = self.known.compared, (self.serving.fusion, self.serving.decision)
+        line = LineModel.open(self.file, threads=1).inspector
+        ours = verdicts(line.models, *rest, packages, "the file")
+        return compared(verdicts(exact, *rest, packages, "the models"), ours)
+
+    def _on_validation(self, models: Mapping, title: str) -> list[Verdict]:
+        rest = self.serving.fusion, self.serving.decision
+        return on_validation(models, *rest, self.known.validation, title)
+
+    def _try(self, name: str, networks: Mapping[str, bytes]) -> Tried:
+        """The file as it stands now."""
+        line = LineModel.open(self.file, threads=1).inspector
+        found = self._on_validation(line.models, f"validation packages, {name}")
+        size = sum(map(len, networks.values())) / 1e6
+        agrees = agreement(self.base or found, found)
+        return Tried(name, size, self._milliseconds(), agrees, found)
+
+    def _milliseconds(self) -> float:
+        line = LineModel.open(self.file)
+        some = self.known.compared[: WARM + TIMED]
+        taken = [sum(line.decide(*package).seconds.values()) for package in some]
+        return statistics.median(taken[WARM:] or taken) * 1e3
+
+    def _other(
+        self, contents: Contents, networks: Mapping[str, bytes], exact: Tried
+    ) -> list[Tried]:
+        """The file in fp16 or int8; the last one stands."""
+        self.base = self.base or exact.verdicts
+        told = {**contents.told, "precision": self.wanted.precision}
+        contents = replace(contents, told=told)
+        tried: list[Tried] = []
+        if self.wanted.precision == "fp16":
+            made = {name: half(content) for name, content in networks.items()}
+            write_bundle(self.file, contents, made)
+            return [self._try("fp16", made)]
+        images = self._calibration(contents)
+        for keep_ends in (False, True):
+            made = {
+                name: in_integers(content, images[name], keep_ends)
+                for name, content in networks.items()
+            }
+            write_bundle(self.file, contents, made)
+            ends = ", first and last layers fp32" if keep_ends else ""
+            tried.append(self._try(f"int8{ends}", made))
+            if tried[-1].agrees >= self.wanted.agreement:
+                break
+        return tried
+
+    def _calibration(self, contents: Contents) -> dict[str, list]:
+        """Training images for each network's file."""
+        names = {
+            file: run.name
+            for part, files in contents.parts.items()
+            for file, run in zip(files, self.serving.runs[part], strict=True)
+        }
+        return {
+            file: inputs_of(contents.views[view], self.known.training[names[file]])
+            for file, view in contents.view_of.items()
+        }
+
+    def _tell_mirrors(self, without: Sequence[Verdict]) -> None:
+        """What the mirror images were worth."""
+        before = models_of(self.serving, mirrors=True, exact=False)
+        trained = self._on_validation(before, "models with mirror images")
+        caption = "each package by models that did not learn it"
+        if self.serving.decision is not None:
+            caption += "; the decision's thresholds were fitted with mirror images"
+        columns = {"with mirror images": trained, "the file, without": without}
+        console.print(
+            figures_table(columns, self.known.damaged, "What mirror images are worth", caption)
+        )
+
+
+def export_line(
+    serving: Serving,
+    root: Path,
+    table: pd.DataFrame,
+    output: Path,
+    wanted: Wanted,
+    *,
+    card: str = "",
+    overwrite: bool = False,
+) -> Path:
+    """Write the line's file of those who serve; `table` is the manifest of their data in `root`.
+
+    Raises UserError where it does not answer as the models do, and then writes nothing.
+    """
+    if output.exists() and not overwrite:
+        raise UserError(f"{output} exists; choose another output= or set overwrite=true.")
+    if len(serving.runs) > 1 and serving.fusion is None:
+        raise UserError(
+            "the models of the two cameras do not come to one score for a package, for they were "
+            "trained on different data; export one camera with member=, or fit a decision."
+        )
+    known = known_packages(serving, root, table)
+    with replacing(output) as temporary:
+        LineFile(serving, known, temporary, wanted).make(card)
+    console.print(f"the line's file: [cyan]{output}[/]", soft_wrap=True)
+    return output
+
+
+def _check_gain(full: Tried, half: Tried) -> None:
+    if half.milliseconds >= full.milliseconds:
+        raise UserError(
+            f"no file was written: in fp16 a package takes {half.milliseconds:.1f} ms here, and in "
+            f"fp32 {full.milliseconds:.1f} ms, so nothing is gained; use precision=fp32 or int8."
+        )
+
+
+def _told(tried: Tried) -> dict[str, float | str]:
+    return {
+        "name": tried.name,
+        "megabytes": tried.megabytes,
+        "milliseconds": tried.milliseconds,
+        "agreement": tried.agrees,
+    }
+
+
+def _table(tried: Sequence[Tried], packages: int) -> FittedTable:
+    table = FittedTable(
+        "What precisions cost",
+        ["precision", "MB", "ms a package", "same decision"],
+        f"decisions on {packages} validation packages, against the models in the precision of "
+        "their training",
+    )
+    for item in tried:
+        table.add_row(
+            item.name, f"{item.megabytes:.1f}", f"{item.milliseconds:.1f}", f"{item.agrees:.1%}"
+        )
+    return table

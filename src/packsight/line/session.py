@@ -1,0 +1,53 @@
+"""A network in ONNX Runtime, from the bytes of its file."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnxruntime
+
+from packsight.errors import UserError
+from packsight.line.view import View
+
+INPUT, OUTPUT = "images", "probability"
+PROVIDERS = {"cpu": "CPUExecutionProvider", "openvino": "OpenVINOExecutionProvider"}
+
+
+class OnnxNetwork:
+    """Images uint8 [N, H, W, 3] to the probability of damaged; a member of an `Ensemble`.
+
+    Normalisation, mirror images and softmax are in the file. `threads` compute one image; 0: as
+    many as there are cores. Raises UserError for a provider that is not installed.
+    """
+
+    def __init__(self, content: bytes, view: View, threads: int = 0, provider: str = "cpu") -> None:
+        self.view = view
+        self.session = onnxruntime.InferenceSession(
+            content, _options(threads), providers=[_installed(provider)]
+        )
+
+    def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
+        """Probability of damaged, float64 [N], of RGB uint8 images [H, W, 3]."""
+        [found] = self.session.run([OUTPUT], {INPUT: np.stack(images)})
+        return np.asarray(found, dtype=np.float64)
+
+
+def _options(threads: int) -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors alone
+    # Threads that wait without sleeping win microseconds, and cost others who share the cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _installed(provider: str) -> str:
+    if provider not in PROVIDERS:
+        raise UserError(f"provider {provider} is unknown; use one of {', '.join(PROVIDERS)}.")
+    name = PROVIDERS[provider]
+    if name not in onnxruntime.get_available_providers():
+        raise UserError(
+            f"ONNX Runtime has no {name} here; install {'onnxruntime-' + provider} in place of "
+            "onnxruntime, or use provider cpu."
+        )
+    return name

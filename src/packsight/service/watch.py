@@ -1,0 +1,179 @@
+"""`watch`: the service that decides on packages as their images arrive in folders."""
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from packsight.preparation.layout import Name
+from packsight.preparation.layout_pattern import PatternLayout
+from packsight.preparation.layout_standard import StandardLayout
+from packsight.service.alarms import Alarms
+from packsight.service.annotation import Annotations
+from packsight.service.delivery import Delivery
+from packsight.service.drift import Monitor
+from packsight.service.json_lines import JsonLines
+from packsight.service.ledger import Ledger
+from packsight.service.ledger_entries import Entry
+from packsight.service.ledger_file import alone
+from packsight.service.modbus import Modbus
+from packsight.service.mqtt import Mqtt
+from packsight.service.opening import add_line_options, open_line
+from packsight.service.options import add_settings, read_settings
+from packsight.service.overview import Line
+from packsight.service.page import Page
+from packsight.service.receiver import Receiver
+from packsight.service.settings import Settings
+from packsight.service.watcher import Watcher
+from packsight.service.webhook import Webhook
+from packsight.system.files import making_folder
+
+DRAIN_S = 5.0  # for receivers, once the watch has ended
+log = logging.getLogger("packsight.watch")
+
+
+def register(commands: Any) -> None:
+    """Add the command to argparse's subcommands."""
+    parser = commands.add_parser(
+        "watch",
+        help="decide on packages as their images arrive in folders, and tell receivers",
+        description="Decide on packages as their images arrive in folders. Each is decided on once "
+        "per content, whatever is killed when; what a receiver has not acknowledged is sent again. "
+        "SIGTERM or Ctrl-C finishes the package in hand and ends with exit code 0.",
+    )
+    add_settings(parser)
+    add_line_options(parser)
+    parser.set_defaults(run=run)
+
+
+def watch(settings: Settings, model: Any) -> int:
+    """Watch until a signal says to stop; gives the exit code. Raises UserError for mistakes.
+
+    `model` is a LineModel, or has its cameras, decide, description and reference.
+    """
+    path = making_folder(settings.home) / "ledger.sqlite"
+    with closing(alone(path)), closing(Ledger(path)) as ledger, _logging(settings.verbose):
+        monitor = Monitor(model.reference)
+        receivers = [*_receivers(settings, ledger.origin), Alarms(monitor, settings.home)]
+        deliveries = [Delivery(each, path) for each in receivers]
+        for delivery in deliveries:
+            ledger.add_receiver(delivery.name)
+        ledger.keep_receivers([delivery.name for delivery in deliveries])
+
+        def decided(entry: Entry) -> None:
+            for delivery in deliveries:
+                delivery.tell()
+
+        watcher = Watcher(
+            model, ledger, settings.folders, namer(settings),
+            settle=settings.settle, wait=settings.wait, poll=settings.poll,
+            moves=settings.files == "move", skip=[settings.home], decided=decided,
+        )  # fmt: skip
+        with _page(settings, path, monitor, model, watcher), _signals(watcher.stopping.set):
+            for delivery in deliveries:
+                delivery.start()
+            folders = ", ".join(map(str, settings.folders))
+            log.info("watching %s; ledger %s", folders, path)
+            try:
+                watcher.run()
+            finally:
+                _end(deliveries)
+            log.info("stopped; %d packages were decided on since the start", watcher.count)
+    return 0
+
+
+@contextmanager
+def _page(
+    settings: Settings, path: Path, monitor: Monitor, model: Any, watcher: Watcher
+) -> Iterator[None]:
+    """The page, where one is wanted."""
+    if settings.page is None:
+        yield
+        return
+    line = Line(
+        lambda: Ledger(path, read_only=True), monitor, model.description,
+        queue=watcher.waiting, problem=lambda: watcher.problem, hours=settings.shifts,
+    )  # fmt: skip
+    with closing(Page(settings.page, line)) as page:
+        log.info("the page of the line is %s", page.url)
+        yield
+
+
+def namer(settings: Settings) -> Callable[[str], Name]:
+    """What tells serial and camera of a path that begins with the watched folder's name."""
+    cameras = {"top": settings.top_words, "side": settings.side_words}
+    if settings.pattern:
+        layout = PatternLayout(settings.pattern, settings.camera, cameras=cameras)
+        return layout.namer(Path(), [])
+    named = StandardLayout(cameras=cameras).namer(Path(), [])
+
+    def name(path: str) -> Name:
+        found = named(path)
+        return found._replace(perspective=found.perspective or settings.camera)
+
+    return name
+
+
+def _receivers(settings: Settings, origin: str) -> list[Receiver]:
+    receivers: list[Receiver] = []
+    if settings.json_lines:
+        making_folder(settings.json_lines.parent)
+        receivers.append(JsonLines(settings.json_lines, origin))
+    if settings.mqtt:
+        receivers.append(Mqtt(settings.mqtt, origin))
+    if settings.webhook:
+        receivers.append(Webhook(settings.webhook, origin))
+    if settings.modbus:
+        receivers.append(Modbus(settings.modbus))
+    if wanted := [decision for decision in settings.annotate if decision != "none"]:
+        receivers.append(Annotations(settings.home / "annotated", wanted))
+    return receivers
+
+
+def _end(deliveries: Sequence[Delivery]) -> None:
+    """Let receivers take what is there, for as long as DRAIN_S."""
+    for delivery in deliveries:
+        delivery.end()
+    end = time.monotonic() + DRAIN_S
+    for delivery in deliveries:
+        delivery.join(max(0.0, end - time.monotonic()))
+
+
+@contextmanager
+def _logging(verbose: bool) -> Iterator[None]:
+    """A plain line per event on standard error."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    log.propagate = False
+    log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+
+
+@contextmanager
+def _signals(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT ask the watch to stop."""
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        stop()
+
+    before = {each: signal.signal(each, asked) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Of the command line's arguments."""
+    return watch(read_settings(args), open_line(args))

@@ -1,0 +1,158 @@
+"""An export answers as predict does, or there is none."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+from untrained import experiment, packages, prepared
+
+from packsight.line.archive import LINE, PARITY, REFERENCE
+from packsight.line.model import LineModel
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    return prepared(tmp_path_factory.mktemp("plant"))
+
+
+@pytest.fixture(scope="module")
+def plant(data, script) -> Path:
+    """A folder with data, an experiment of two cameras and two folds, and its line's file."""
+    place = data.parents[2]
+    made = experiment(place, data)
+    assert script("export", f"run={made}", "output=line.pyz", cwd=place) == 0
+    return place
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory) -> Path:
+    """New images; of two packages an image is missing or torn."""
+    folder = packages(tmp_path_factory.mktemp("photos"), 8)
+    files = sorted(folder.rglob("*.png"))
+    files[0].unlink()
+    files[3].write_bytes(files[3].read_bytes()[:900])
+    return folder
+
+
+def test_the_file_alone_decides_as_predict_does(plant, photos, script, tmp_path):
+    assert (
+        script("predict", "run=outputs/line", f"source={photos}", f"output={tmp_path}", cwd=plant)
+        == 0
+    )
+    expected = pd.read_csv(tmp_path / "verdicts.csv", dtype={"serial": str}).set_index("serial")
+    command = [sys.executable, "-I", plant / "line.pyz", "score", photos]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "line.csv").write_text(done.stdout)
+    found = pd.read_csv(tmp_path / "line.csv", dtype={"serial": str}).set_index("serial")
+    assert [*found.index] == [*expected.index]
+    for column in ("decision", "reason", "cameras"):
+        assert found[column].tolist() == expected[column].tolist()
+    assert found["score"].to_numpy() == pytest.approx(expected["probability"], abs=1e-4)
+    assert found["probability"].to_numpy() == pytest.approx(expected["calibrated"], abs=1e-4)
+    assert found["decision"].nunique() > 1
+    assert found[["top_error", "side_error"]].notna().sum().sum() == 1
+
+
+def test_networks_take_pixels_in_any_number_and_tell_where_they_come_from(plant):
+    with zipfile.ZipFile(plant / "line.pyz") as opened:
+        line = json.loads(opened.read(LINE))
+        assert [*map(len, line["parts"].values())] == [2, 2]
+        for name in line["networks"]:
+            model = onnx.load_from_string(opened.read(name))
+            told = {held.key: held.value for held in model.metadata_props}
+            assert len(told["checkpoint_sha256"]) == 64
+            assert "BatchNormalization" not in {node.op_type for node in model.graph.node}
+            batch, *rest = model.graph.input[0].type.tensor_type.shape.dim
+            assert batch.dim_param
+            assert [size.dim_value for size in rest] == [48, 64, 3]
+
+
+def test_what_was_verified_and_what_validation_looked_like_is_in_it(plant):
+    with zipfile.ZipFile(plant / "line.pyz") as opened:
+        parity = json.loads(opened.read(PARITY))["fp32"]
+        reference = json.loads(opened.read(REFERENCE))
+    assert parity["decisions"] == 0
+    assert parity["probability"] < 1e-4
+    assert parity["packages"] == 12
+    assert {*reference["cameras"]} == {"top", "side"}
+    assert 0 < reference["packages"] < 12  # of each fold's validation
+
+
+def test_the_same_runs_give_the_same_bytes(plant, script):
+    again = ("export", "run=outputs/line", "output=again.pyz")
+    assert script(*again, cwd=plant) == 0
+    one, other = (zipfile.ZipFile(plant / name) for name in ("line.pyz", "again.pyz"))
+    with one, other:
+        timed = {PARITY}  # what took how long
+        names = set(one.namelist())
+        assert names == set(other.namelist())
+        assert [name for name in names - timed if one.read(name) != other.read(name)] == []
+
+
+def test_a_file_that_stands_is_kept(plant, script, capsys):
+    before = (plant / "line.pyz").read_bytes()
+    assert script("export", "run=outputs/line", "output=line.pyz", cwd=plant) == 2
+    assert "overwrite=true" in capsys.readouterr().err
+    assert (plant / "line.pyz").read_bytes() == before
+
+
+def test_a_file_that_answers_otherwise_does_not_appear(plant, script, capsys, monkeypatch):
+    from packsight.line.session import OnnxNetwork
+
+    right = OnnxNetwork.probabilities
+    monkeypatch.setattr(OnnxNetwork, "probabilities", lambda *given: right(*given) * 0.99)
+    assert script("export", "run=outputs/line", "output=other.pyz", cwd=plant) == 2
+    assert "no file was written" in " ".join(capsys.readouterr().err.split())
+    assert not [*plant.glob("*other.pyz*")]
+
+
+def test_other_data_cannot_verify(plant, script, capsys, tmp_path):
+    other = prepared(tmp_path, 10)
+    again = ("export", "run=outputs/line", f"source={other}", "output=other.pyz")
+    assert script(*again, cwd=plant) == 2
+    assert "source=" in capsys.readouterr().err
+
+
+def test_without_mirror_images_it_says_what_they_are_worth(plant, script, capsys):
+    again = ("export", "run=outputs/line", "mirrors=false", "output=single.pyz")
+    assert script(*again, cwd=plant) == 0
+    said = capsys.readouterr().out
+    assert "What mirror images are worth" in said
+    assert "AUROC" in said
+    with_them, without = (LineModel.open(plant / name) for name in ("line.pyz", "single.pyz"))
+    files = sorted((plant / "raw").rglob("*0000000000000_*.png"))
+    images = {file.stem.split("_")[1]: file for file in files}
+    scores = [model.decide("0", images).score for model in (with_them, without)]
+    assert scores[0] != scores[1]
+
+
+def test_integers_stand_where_decisions_stay(plant, script, capsys):
+    again = ("export", "run=outputs/line", "precision=int8", "output=int8.pyz")
+    assert script(*again, "agreement=0", cwd=plant) == 0
+    assert "int8" in capsys.readouterr().out
+    sizes = [
+        sum(held.file_size for held in zipfile.ZipFile(plant / name).infolist())
+        for name in ("line.pyz", "int8.pyz")
+    ]
+    assert sizes[1] < 0.4 * sizes[0]
+
+
+@pytest.mark.parametrize("part", ["pair", "both"])
+def test_one_model_of_both_cameras_exports(data, part, script, tmp_path):
+    made = experiment(tmp_path, data, (part,), decided=part == "pair")
+    source = f"source={data}"
+    assert script("export", f"run={made}", source, "output=line.pyz", cwd=tmp_path) == 0
+    model = LineModel.open(tmp_path / "line.pyz")
+    assert model.cameras == ["top", "side"]
+    assert ("warning" in model.description) == (part == "both")
+    verdict = model.decide("x", {"top": Path("gone.png")})
+    assert (verdict.decision, verdict.reason) == ("inspect", "no_score")
+    assert verdict.score is None
+    assert not np.isfinite(verdict.score or np.nan)

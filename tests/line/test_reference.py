@@ -1,0 +1,49 @@
+"""What validation looked like is measured from verdicts and survives JSON."""
+
+import json
+
+import pytest
+
+from packsight.imaging.window import Window
+from packsight.line.reference import Reference, measures
+from packsight.line.verdict import ImageSeen, Verdict
+
+FOUND = ImageSeen(
+    "top", "a.png", "", 0.25, "auto", Window(480, 135, 96, 54, 5), (540, 960), 99.0, 12.0
+)
+NOT_FOUND = ImageSeen(
+    "top", "b.png", "", 0.5, "frame", Window(480, 270, 960, 540), (540, 960), 20.0, 2.0
+)
+LOST = ImageSeen("side", "b_side.png", "cannot be decoded")
+VERDICTS = [
+    Verdict("a", "accept", "score", 0.25, 0.1, "top", (FOUND,)),
+    Verdict("b", "inspect", "not_located", 0.5, 0.3, "top", (NOT_FOUND, LOST)),
+    Verdict("c", "inspect", "no_score", None, None, "", ()),
+]
+
+
+def test_signals_are_measured_of_each_camera():
+    reference = Reference.measure(VERDICTS)
+    assert set(reference.cameras) == {"top"}  # the other one's only image cannot be read
+    top = reference.cameras["top"]
+    assert (top.score, top.brightness, top.sharpness) == ((0.25, 0.5), (99.0, 20.0), (12.0, 2.0))
+    assert (top.images, top.located) == (2, 0.5)
+    assert reference.score == (0.25, 0.5)
+    assert reference.packages == 3
+    assert reference.decisions == pytest.approx({"accept": 1 / 3, "reject": 0, "inspect": 2 / 3})
+
+
+def test_windows_are_shares_of_the_frame_and_of_located_packages_alone():
+    told = measures(FOUND)
+    assert [told[name] for name in ("x", "y", "width", "height", "angle")] == pytest.approx(
+        [0.5, 0.25, 0.1, 0.1, 5]
+    )
+    assert set(measures(NOT_FOUND)) == {"score", "brightness", "sharpness"}
+    assert measures(LOST) == {}
+    assert Reference.measure(VERDICTS).cameras["top"].x == (0.5,)
+
+
+def test_a_reference_comes_back_from_json():
+    for verdicts in (VERDICTS, []):
+        reference = Reference.measure(verdicts)
+        assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference

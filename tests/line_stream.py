@@ -1,0 +1,79 @@
+"""Packages of a line without images, and a ledger of packages with some."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from packsight.imaging.window import Window
+from packsight.line.reference import Reference
+from packsight.line.verdict import ImageSeen, Verdict
+from packsight.preparation.layout import Name
+from packsight.service.arrivals import Arrived
+from packsight.service.ledger import Ledger
+from packsight.service.pairing import Image
+
+SIZE = (540, 960)
+
+
+class Stream:
+    """Draws verdicts that are independent of each other; `top` is the camera that changes."""
+
+    def __init__(self, seed: int = 0, cameras: tuple[str, ...] = ("top", "side")) -> None:
+        self.draw, self.cameras, self.count = np.random.default_rng(seed), cameras, 0
+
+    def reference(self, packages: int = 36) -> Reference:
+        return Reference.measure(self.package() for _ in range(packages))
+
+    def package(
+        self, *, light: float = 1.0, blur: float = 1.0, down: float = 0.0, lost: float = 0.0,
+        missing: float = 0.0, scores: float = 0.0, rejects: float = 0.02,
+    ) -> Verdict:  # fmt: skip
+        self.count += 1
+        images = [
+            self._image(camera, *((light, blur, down, lost, scores) if camera == "top" else ()))
+            for camera in self.cameras
+            if camera != "top" or self.draw.random() >= missing
+        ]
+        score = float(np.mean([image.score for image in images if image.score is not None]))
+        kind = self.draw.random()
+        decision = "reject" if kind < rejects else "inspect" if kind > 0.95 else "accept"
+        cameras = "+".join(image.camera for image in images)
+        serial = f"{self.count:013d}"
+        return Verdict(serial, decision, "score", score, score, cameras, tuple(images))
+
+    def _image(
+        self, camera: str, light: float = 1.0, blur: float = 1.0, down: float = 0.0,
+        lost: float = 0.0, scores: float = 0.0,
+    ) -> ImageSeen:  # fmt: skip
+        draw = self.draw
+        brightness = draw.normal(110, 4) * light
+        sharpness = draw.lognormal(5, 0.2) * (brightness / 110) ** 2 * blur
+        window = Window(draw.normal(480, 20), draw.normal(270, 10) + down, draw.normal(300, 12),
+                        draw.normal(200, 9), draw.normal(0, 2))  # fmt: skip
+        crop = "frame" if draw.random() < lost else "auto"
+        score = min(float(draw.beta(0.3, 6)) + scores, 1.0)
+        return ImageSeen(camera, "", "", score, crop, window, SIZE, brightness, sharpness)
+
+
+def record(ledger: Ledger, folder: Path, verdict: Verdict) -> dict[str, Path]:
+    """Put a package of a stream into a ledger, with an image of each camera in the folder."""
+    images, files = [], {}
+    for place, seen in enumerate(verdict.images):
+        file = folder / f"{verdict.serial}_{seen.camera}.png"
+        level = 60 + 60 * place
+        frame = np.full((*SIZE, 3), level, np.uint8)
+        if seen.window is not None:
+            x, y, width, height, _ = seen.window
+            corner = round(x - 0.4 * width), round(y - 0.4 * height)
+            other = round(x + 0.4 * width), round(y + 0.4 * height)
+            cv2.rectangle(frame, corner, other, (40, 120, 200), -1)
+        cv2.putText(frame, verdict.serial, (20, 60), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
+        cv2.imwrite(str(file), frame)
+        found = file.stat()
+        name = Name(verdict.serial, seen.camera)
+        arrived = Arrived(file, file.name, name, found.st_size, found.st_mtime_ns, found.st_ino)
+        images.append(Image(arrived, verdict.serial, seen.camera, f"{verdict.serial}{place}"))
+        files[seen.camera] = file
+    ledger.decide(verdict, images)
+    return files
