@@ -16,11 +16,11 @@ from packsight.explanation.gallery import (
     attribution_rows,
     look,
     panel,
-    remove_others,
     sheet,
     write_gallery,
     write_look,
 )
+from packsight.explanation.study import remove_others
 from packsight.imaging.window import Window
 
 METHOD = "Integrated Gradients, black baseline"
@@ -139,6 +139,6 @@ def test_what_an_earlier_explanation_left_is_removed_and_nothing_else(tmp_path):
     remove_others(tmp_path, {"2_side"}, {"2_side"})
     left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
     assert left == {
-        "panels/2_side.png", "seen/2_side.jpg", "overlays/2_side.jpg", "contact_sheet.png",
-        "panels/notes.txt", "mine.png",
+        "panels/2_side.png", "signed/2_side.jpg", "seen/2_side.jpg", "overlays/2_side.jpg",
+        "contact_sheet.png", "panels/notes.txt", "mine.png",
     }  # fmt: skip

@@ -1,5 +1,6 @@
 """A run explained: every chosen image's map, its measures, and the gallery."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +12,6 @@ from packsight.explanation.baselines import Baselines
 from packsight.explanation.gallery import (
     Explained,
     attribution_rows,
-    remove_others,
     views_of,
     write_gallery,
     write_look,
@@ -26,7 +26,7 @@ from packsight.explanation.regions import regions_of
 from packsight.explanation.sanity import sanity_checks, verdicts
 from packsight.models.network import Network
 from packsight.system.console import console, counted
-from packsight.system.files import replacing
+from packsight.system.files import replacing, writing
 from packsight.system.fitted_table import FittedTable
 
 POOLED = ("all", "damaged", "hit", "miss")  # the images whose measures are printed
@@ -79,6 +79,24 @@ def explain_images(
         with replacing(folder / f"{name}.csv") as file:
             content.to_csv(file, index=False)
     return pooled
+
+
+def remove_others(folder: Path, panels: Collection[str], looks: Collection[str]) -> None:
+    """Remove what an earlier explanation has left in a folder: other images, the sanity test.
+
+    `panels` and `looks` name the images that have one now. What nobody explains with stays.
+    """
+    with writing(folder):
+        for place, kept in (
+            ("panels/*.png", panels),
+            ("signed/*.jpg", panels),
+            ("seen/*.jpg", looks),
+            ("overlays/*.jpg", looks),
+        ):
+            for file in folder.glob(place):
+                if file.stem not in kept:
+                    file.unlink()
+        (folder / "sanity.csv").unlink(missing_ok=True)
 
 
 def print_measures(pooled: pd.DataFrame) -> None:
