@@ -17,6 +17,7 @@ MANDATORY = {
     "explain": ["run=r"],
     "predict": ["run=r", "source=s", "output=o"],
     "decide": ["run=r"],
+    "export": ["run=r", "output=o"],
 }
 OPTIONS = sorted(
     (folder.name, file.stem)

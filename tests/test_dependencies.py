@@ -24,6 +24,7 @@ NOT_IMPORTED = {
     "hydra-submitit-launcher": "named by configs/hydra/launcher",
     "hydra-optuna-sweeper": "named by configs/experiment/search.yaml",
     "alembic": "Optuna 2's storage needs an old one",
+    "onnxscript": "what torch.onnx exports with",
     "openpyxl": "what pandas reads Excel's tables with",
     "pyarrow": "what pandas reads Parquet with",
     "hatchling": "builds the wheel",

@@ -25,6 +25,7 @@ SMALL = {
     "explain": ["explainer.steps=8", "explainer.max_steps=8", "measured=4"],
     "decide": [],
     "predict": ["overwrite=true", "explainer.max_steps=16"],
+    "export": ["overwrite=true", "agreement=0"],
     "report": [],
     "doctor": [],
     "benchmark": ["sections=[data]", "packages=16", "image_size=32", "repetitions=1"],

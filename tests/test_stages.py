@@ -90,6 +90,7 @@ def test_help_teaches_and_imports_nothing_heavy(tmp_path, script):
         ("explain", "run=nowhere"),
         ("predict", "run=nowhere", "source=x", "output=y"),
         ("decide", "run=nowhere"),
+        ("export", "run=nowhere", "output=y"),
         ("report", "name=nowhere"),
         ("benchmark", "sections=[speed]"),
         ("doctor", "fix=perhaps"),

@@ -55,6 +55,21 @@ class Fusion(StrEnum):
     LOGISTIC = "logistic"
 
 
+class Burst(StrEnum):
+    """How several images of one package by one camera become one score."""
+
+    MEAN = "mean"
+    MAX = "max"
+
+
+class SplitBy(StrEnum):
+    """Who is held out."""
+
+    RANDOM = "random"
+    BY_TIME = "by_time"  # the newest, by what the layout or EXIF says
+    BY_FILE_TIME = "by_file_time"  # the newest, by when their files were changed
+
+
 class Baseline(StrEnum):
     """The image without information that another one is compared with."""
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from packsight.decision.late_fusion import Fusion, LateFusion
-from packsight.deployment.new_images import name_images
+from packsight.deployment.new_images import name_images, packages_of
 from packsight.deployment.prediction import verdicts
 
 A, B = "0000000000017", "0000000000024"
@@ -52,3 +52,14 @@ def test_without_a_usable_image_there_is_no_verdict():
     rows = table((A, "top", np.nan, "the file is empty"))
     assert verdicts(rows, MEAN).empty
     assert list(verdicts(rows, MEAN).columns) == list(verdicts(table(), MEAN).columns)
+
+
+def test_pairs_of_bursts_go_by_order_and_the_last_image_stands_again(tmp_path):
+    names = [f"{A}_top_1.png", f"{A}_top_2.png", f"{A}_top_3.png", f"{A}_side.png", f"{B}_side.png"]
+    table = name_images(tmp_path, [tmp_path / name for name in names], None)
+    pairs = packages_of(table)
+    assert pairs["serial"].tolist() == [A, A, A, B]
+    assert pairs["rows"].tolist() == [
+        {"top": 0, "side": 3}, {"top": 1, "side": 3}, {"top": 2, "side": 3}, {"side": 4},
+    ]  # fmt: skip
+    assert packages_of(table.assign(perspective="")).empty

@@ -1,15 +1,19 @@
 """An export answers as predict does, or there is none."""
 
+import csv
+import io
 import json
+import shutil
 import subprocess
 import sys
+import urllib.request
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import onnx
 import pandas as pd
 import pytest
+from service_receivers import free_port, until
 from untrained import experiment, packages, prepared
 
 from packsight.line.archive import LINE, PARITY, REFERENCE
@@ -147,12 +151,43 @@ def test_integers_stand_where_decisions_stay(plant, script, capsys):
 @pytest.mark.parametrize("part", ["pair", "both"])
 def test_one_model_of_both_cameras_exports(data, part, script, tmp_path):
     made = experiment(tmp_path, data, (part,), decided=part == "pair")
-    source = f"source={data}"
-    assert script("export", f"run={made}", source, "output=line.pyz", cwd=tmp_path) == 0
+    asked = ["member=*"] if part == "pair" else ["member=*fold0*"]
+    asked += [f"run={made}", f"source={data}", "output=line.pyz"]
+    assert script("export", *asked, cwd=tmp_path) == 0
     model = LineModel.open(tmp_path / "line.pyz")
     assert model.cameras == ["top", "side"]
     assert ("warning" in model.description) == (part == "both")
     verdict = model.decide("x", {"top": Path("gone.png")})
     assert (verdict.decision, verdict.reason) == ("inspect", "no_score")
     assert verdict.score is None
-    assert not np.isfinite(verdict.score or np.nan)
+
+
+def test_the_file_alone_watches_and_decides_as_it_scores(plant, tmp_path):
+    photos, belt, port = packages(tmp_path / "photos", 8), tmp_path / "belt", free_port()
+    python = [sys.executable, "-I", str(plant / "line.pyz")]
+    scored = subprocess.run([*python, "score", photos], capture_output=True, text=True, check=True)
+    expected = {
+        row["serial"]: (row["decision"], row["reason"])
+        for row in csv.DictReader(io.StringIO(scored.stdout))
+    }
+    belt.mkdir()
+    process = subprocess.Popen(
+        [*python, "watch", "belt", "--json-lines", "verdicts.jsonl", "--page",
+         f"127.0.0.1:{port}", "--files", "move"], cwd=tmp_path,
+    )  # fmt: skip
+    try:
+        for file in sorted(photos.rglob("*.png")):
+            shutil.copy(file, belt)
+        lines = tmp_path / "verdicts.jsonl"
+        until(lambda: lines.is_file() and lines.read_text().count("\n") == len(expected), 60)
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/?lang=pt", timeout=5) as answer:
+            assert b"packsight" in answer.read()
+        process.terminate()
+        assert process.wait(30) == 0
+    finally:
+        process.kill()
+    told = [json.loads(line) for line in lines.read_text().splitlines()]
+    assert {one["serial"]: (one["decision"], one["reason"]) for one in told} == expected
+    drawn = {path.name.split("_")[0] for path in (tmp_path / "line/annotated").rglob("*.jpg")}
+    assert drawn == {serial for serial, (decision, _) in expected.items() if decision != "accept"}
+    assert len([*belt.glob("done/*/*.png")]) == 16

@@ -1,10 +1,13 @@
 """What validation looked like is measured from verdicts and survives JSON."""
 
 import json
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from packsight.imaging.window import Window
+from packsight.line.profile import profile, usual
 from packsight.line.reference import Reference, measures
 from packsight.line.verdict import ImageSeen, Verdict
 
@@ -47,3 +50,15 @@ def test_a_reference_comes_back_from_json():
     for verdicts in (VERDICTS, []):
         reference = Reference.measure(verdicts)
         assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
+
+
+def test_what_stands_still_is_compared_with_all_other_images():
+    """An image would agree too well with a median of its own."""
+    draw = np.random.default_rng(0)
+    profiles = [profile(draw.integers(0, 255, (540, 960)).astype(np.uint8)) for _ in range(12)]
+    images = [replace(FOUND, profile=one) for one in profiles]
+    top = Reference.measure(replace(VERDICTS[0], images=(one,)) for one in images).cameras["top"]
+    assert top.profile == usual(profiles)
+    assert len(top.rows) == len(top.columns) == 12
+    own = [measures(image, top.profile)["rows"] for image in images]
+    assert np.mean(own) > np.mean(top.rows) + 0.1

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from packsight.imaging import belt
+from packsight.imaging import belt_fit
 from packsight.preparation.layout_table import TableLayout
 from packsight.preparation.manifest import read_manifest
 from packsight.preparation.prepare import prepare
@@ -208,7 +208,7 @@ def test_an_annotation_of_another_size_is_refused(tmp_path):
 
 
 def test_boxes_reach_the_manifest_and_damage_never_crops(tmp_path, monkeypatch):
-    monkeypatch.setattr(belt, "FEWEST", 1000)
+    monkeypatch.setattr(belt_fit, "FEWEST", 1000)
     for number in range(10):
         word = ("nok", "ok")[number % 2]
         file = tmp_path / "in" / word / "top" / f"p{number}_top.png"

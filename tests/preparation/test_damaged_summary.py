@@ -32,3 +32,11 @@ def test_a_damaged_summary_is_named_and_its_data_can_be_made_anew(target, conten
     with pytest.raises(UserError, match=r"summary\.json is damaged.*data\.overwrite=true"):
         stands(target, "abc", overwrite=False)
     assert not stands(target, "abc", overwrite=True)
+
+
+def test_data_from_before_bursts_stand_and_can_be_made_with_them(target, capsys):
+    rejected = {"second image of one package and perspective": 7, "identical content": 1}
+    write_json(target / "summary.json", {"fingerprint": "abc", "rejected": rejected})
+    assert stands(target, "abc", overwrite=False)
+    assert "leaves out 7 further images" in " ".join(capsys.readouterr().out.split())
+    assert not stands(target, "abc", overwrite=True)

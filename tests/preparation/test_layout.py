@@ -7,6 +7,7 @@ import pytest
 
 from packsight.preparation.layout import (
     Candidate,
+    Name,
     Rejected,
     by_role,
     is_image,
@@ -31,14 +32,16 @@ A = "0000000000017"
         ("pkg_001_von_oben", ("pkg_001", "top")),
         ("größe 1_Lateral", ("größe 1", "side")),
         (f"{A}", (A, None)),
-        (f"{A}_top_2", (A, None)),
+        (f"{A}_top_2", (A, "top", 2)),
+        ("a_b_von_oben_007", ("a_b", "top", 7)),
+        ("7_2", (None, None)),
         (f"{A}_desktop", (A, None)),
         ("camera_side", ("camera", "side")),
         ("", (None, None)),
     ],
 )
 def test_a_name_tells_serial_and_camera_whatever_its_case(stem, name):
-    assert parse_name(stem, Vocabulary()) == name
+    assert parse_name(stem, Vocabulary()) == Name(*name)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,9 @@ def test_labels_cameras_and_suffixes_are_read_whatever_their_case(path):
     assert is_image(path)
 
 
-@pytest.mark.parametrize("name", [f"{A}_later_top", f"{A}_top_2", f"{A}top", "_top", "nan_top"])
+@pytest.mark.parametrize(
+    "name", [f"{A}_later_top", f"{A}_later_top_2", f"{A}top", "_top", "nan_top"]
+)
 def test_prepare_wants_serial_and_camera_alone(name):
     fits = read(f"damaged/top/{name}.png")
     assert isinstance(fits, Rejected)

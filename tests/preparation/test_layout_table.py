@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from packsight.errors import UserError
-from packsight.preparation import layout_table, table_size
+from packsight.preparation import table_file, table_size
 from packsight.preparation.layout import Candidate
 from packsight.preparation.layout_table import TableLayout, parse_boxes
 from packsight.preparation.understanding import Understood, understand
@@ -120,7 +120,7 @@ def test_a_table_outside_the_source_is_part_of_what_the_data_are_made_from(sourc
 
 @pytest.mark.parametrize("kind", ["parquet", "xlsx"])
 def test_parquet_and_excel_are_read_as_csv_is(source, kind):
-    pytest.importorskip(layout_table.ENGINES[f".{kind}"])
+    pytest.importorskip(table_file.ENGINES[f".{kind}"])
     table = pd.DataFrame(
         {"path": ["a.png", "d.png"], "serial": [7.0, None], "camera": ["top", "side"],
          "label": ["ok", "nok"]}
@@ -137,7 +137,7 @@ def test_parquet_and_excel_are_read_as_csv_is(source, kind):
 
 @pytest.mark.parametrize(("kind", "engine"), [("parquet", "pyarrow"), ("xlsx", "openpyxl")])
 def test_what_reads_a_table_is_asked_for_where_it_is_missing(source, monkeypatch, kind, engine):
-    monkeypatch.setattr(layout_table, "find_spec", lambda name: None)
+    monkeypatch.setattr(table_file, "find_spec", lambda name: None)
     with pytest.raises(UserError, match=rf"needs {engine}.*pip install 'packsight\[tables\]'"):
         look(source, b"PAR1", f"t.{kind}")
 

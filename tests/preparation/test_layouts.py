@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from packsight.errors import UserError
-from packsight.imaging import belt
+from packsight.imaging import belt_fit
 from packsight.preparation import regex_time
 from packsight.preparation.layout import Candidate, Name, Rejected
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
@@ -22,8 +22,9 @@ from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.layout_table import TableLayout
 from packsight.preparation.manifest import read_manifest
 from packsight.preparation.prepare import prepare, preview
+from packsight.preparation.prepared import check_settings, stored_split_settings
 from packsight.preparation.reading import Layout
-from packsight.preparation.splits import SplitSettings
+from packsight.preparation.splits import SplitSettings, fold_splits
 from packsight.preparation.understanding import understand
 from packsight.preparation.vocabulary import Vocabulary
 from packsight.system.files import read_json
@@ -106,6 +107,8 @@ def test_the_standard_layout_takes_any_serial_and_words_that_are_known(path, fou
         (r"(?P<label>[a-z]+)/c(?P<perspective>side|top)(?P<serial>\d+)\.png$", "x/OK/ctop12.png",
          ("intact", "top", "12", "")),
         ("{label}/{perspective}/{serial}", "ok/top/nan.png", "no serial"),
+        ("{label}/{serial}_{perspective}_{shot}", "ok/7_top_x.png",
+         "path does not fit the pattern"),
     ],
 )  # fmt: skip
 def test_a_pattern_takes_a_path_apart(pattern, path, found):
@@ -196,6 +199,10 @@ def as_table(root: Path, label: str, camera: str, serial: str, number: int) -> s
     return f"bilder/{number}.png"
 
 
+def as_burst(root: Path, label: str, camera: str, serial: str, number: int) -> str:
+    return f"{label}/{serial}/{camera}_frame{number:04d}.png"
+
+
 FOREIGN: dict[str, tuple[Callable[..., str], Layout]] = {
     "portuguese": (as_portuguese, StandardLayout()),
     "pattern": (
@@ -207,6 +214,7 @@ FOREIGN: dict[str, tuple[Callable[..., str], Layout]] = {
         ),
     ),
     "table": (as_table, TableLayout()),
+    "burst": (as_burst, PatternLayout("{label}/{serial}/{perspective}_frame{shot}")),
 }
 
 
@@ -220,7 +228,7 @@ def write_source(root: Path, named: Callable[..., str]) -> Path:
 @pytest.fixture(autouse=True)
 def no_belt(monkeypatch):
     """Learning a belt is most of a preparation's work, and the same whatever images are called."""
-    monkeypatch.setattr(belt, "FEWEST", 1000)
+    monkeypatch.setattr(belt_fit, "FEWEST", 1000)
 
 
 @pytest.fixture
@@ -243,6 +251,136 @@ def test_a_source_in_any_layout_gives_the_same_data(tmp_path, standard, kind, ca
     assert "prepared already" in capsys.readouterr().out
     with pytest.raises(UserError, match="another source or with other settings"):
         prepare(source, target, FEW, layout=replace(layout, labels={"intact": ["x"]}))
+
+
+BURST = "{group}/{label}/{perspective}/{serial}_{shot}_{time}"
+
+
+def write_bursts(root: Path, shots: int = 3) -> Path:
+    """10 packages in 5 groups, of each the side camera has so many images and top one fewer."""
+    for label, camera, serial, number in images():
+        group = f"shift{int(serial[3:]) // 2}"
+        for shot in range(shots if camera == "side" else shots - 1):
+            name = f"{serial}_{shot + 8}_2024-05-{int(serial[3:]) + 10}.png"
+            write_image(root / group / label / camera / name, 100 * number + shot)
+    return root
+
+
+def test_bursts_and_groups_stay_together_from_paths_to_the_manifest(tmp_path, capsys):
+    source = write_bursts(tmp_path / "in")
+    layout = PatternLayout(BURST)
+    preview(source, layout)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "several images of a camera: 10 packages, up to 3 images" in out
+    assert "groups that no split parts: 5, such as shift0, " in out
+    target = prepare(source, tmp_path / "out", FEW, layout=layout)
+    table = read_manifest(target)
+    assert len(table) == 50
+    shots = table.groupby(["serial", "perspective"])["shot"].agg(list)
+    assert set(map(tuple, shots.xs("side", level=1))) == {(0, 1, 2)}
+    assert set(map(tuple, shots.xs("top", level=1))) == {(0, 1)}
+    assert table.groupby("group")[["split", "fold"]].nunique().eq(1).all(axis=None)
+    assert table.groupby("group")["serial"].nunique().eq(2).all()
+    row = table[table["serial"].eq("pkg003") & table["shot"].eq(2)].iloc[0]
+    assert row["path"] == "images/damaged/side/pkg003_side_2.png"
+    original = source / "shift1" / "damaged" / "side" / "pkg003_10_2024-05-13.png"
+    assert (target / row["path"]).read_bytes() == original.read_bytes()
+    summary = read_json(target / "summary.json")
+    assert summary["bursts"] == {"packages": 10, "most": 3}
+    assert (summary["groups"], summary["images"], summary["packages"]) == (5, 50, 10)
+
+
+def test_a_table_tells_bursts_groups_and_times(tmp_path):
+    rows = ["file,package,camera,label,batch,taken_at"]
+    for number in range(24):
+        write_image(tmp_path / "in" / f"{number}.png", number)
+        package = number // 2
+        day = f"2024-05-{28 - package:02d} 06:00"
+        rows.append(
+            f"{number}.png,p{package},top,{('ok', 'nok')[package % 2]},b{package // 2},{day}"
+        )
+    (tmp_path / "in" / "t.csv").write_text("\n".join(rows))
+    random, newest = (
+        read_manifest(prepare(tmp_path / "in", tmp_path / how, settings, layout=TableLayout()))
+        for how, settings in (("random", FEW), ("by_time", replace(FEW, split="by_time")))
+    )
+    for table in (random, newest):
+        assert table["shot"].tolist() == [0, 1] * 12
+        assert table.groupby("group")["split"].nunique().eq(1).all()
+    parts = newest.groupby("split")["group"].agg(set)
+    assert parts["test"] == {"b0"}
+    assert parts["val"] == {"b1"}
+    assert newest["fold"].isna().all()
+    summary = read_json(tmp_path / "by_time" / "summary.json")
+    assert summary["times"]["test"] == ["2024-05-27 06:00:00", "2024-05-28 06:00:00"]
+
+
+def test_data_divided_by_time_have_no_folds_and_are_no_random_ones(tmp_path, capsys):
+    source = write_bursts(tmp_path / "in", 1)
+    settings = replace(FEW, split="by_time")
+    layout = PatternLayout(BURST)
+    target = prepare(write_bursts(source, 2), tmp_path / "out", settings, layout=layout)
+    out = " ".join(capsys.readouterr().out.split())
+    assert "test 2024-05-18 00:00:00 … 2024-05-19 00:00:00" in out
+    assert "no folds: data.split=by_time" in out
+    assert stored_split_settings(target) == settings
+    with pytest.raises(
+        UserError, match=r"data\.fold=0 is no part of this data, of which data\.split"
+    ):
+        fold_splits(read_manifest(target), 0, settings)
+    check_settings(target, settings.values())
+    with pytest.raises(UserError, match="prepared with split by_time, not random"):
+        check_settings(target, FEW.values())
+
+
+def test_a_zip_has_no_times_of_files(tmp_path):
+    write_bursts(tmp_path / "in")
+    with zipfile.ZipFile(tmp_path / "in.zip", "w") as packed:
+        packed.writestr("a", "")
+    settings = replace(FEW, split="by_file_time")
+    with pytest.raises(UserError, match=r"by_file_time needs a folder.*use data\.split=by_time"):
+        prepare(tmp_path / "in.zip", tmp_path / "out", settings, layout=PatternLayout(BURST))
+
+
+def test_a_group_goes_where_the_source_puts_any_of_its_packages(tmp_path, capsys):
+    rows = ["file,serial,camera,label,group,split"]
+    for number in range(16):
+        write_image(tmp_path / "in" / f"{number}.png", number)
+        part = "test" if number in (0, 5) else ""
+        rows.append(
+            f"{number}.png,p{number:02d},top,{('ok', 'nok')[number % 2]},g{number // 2},{part}"
+        )
+    (tmp_path / "in" / "t.csv").write_text("\n".join(rows))
+    table = read_manifest(prepare(tmp_path / "in", tmp_path / "out", FEW, layout=TableLayout()))
+    assert "2 packages go with their group" in capsys.readouterr().out
+    assert set(table["serial"][table["split"] == "test"]) == {"p00", "p01", "p04", "p05"}
+    assert table["fold"].isna().sum() == 4
+
+
+def test_groups_that_share_a_package_stay_together_and_are_told(tmp_path, capsys):
+    rows = ["file,serial,camera,label,group"]
+    for number in range(24):
+        write_image(tmp_path / "in" / f"{number}.png", number)
+        package, camera = number // 2, ("top", "side")[number % 2]
+        group = "g0" if number == 5 else f"g{package // 2}"  # one image of g1's
+        rows.append(f"{number}.png,p{package:02d},{camera},{('ok', 'nok')[package % 2]},{group}")
+    (tmp_path / "in" / "t.csv").write_text("\n".join(rows))
+    table = read_manifest(prepare(tmp_path / "in", tmp_path / "out", FEW, layout=TableLayout()))
+    assert set(table["serial"][table["group"] == "g0"]) == {"p00", "p01", "p02", "p03"}
+    assert table.groupby("group")["split"].nunique().eq(1).all()
+    said = " ".join(capsys.readouterr().out.split())
+    assert "groups that share packages are one: 1 stand under another's name, such as g1" in said
+
+
+def test_too_few_groups_are_refused_before_anything_is_written(tmp_path):
+    layout = PatternLayout("{group}/{label}/{perspective}/{serial}")
+    for label, camera, serial, number in images():
+        write_image(
+            tmp_path / "in" / f"g{number % 4 // 2}" / label / camera / f"{serial}.png", number
+        )
+    with pytest.raises(UserError, match=r"no group is parted, and there are too few of them"):
+        prepare(tmp_path / "in", tmp_path / "out", FEW, layout=layout)
+    assert not (tmp_path / "out").exists()
 
 
 def test_an_image_folder_is_prepared_with_its_own_splits(tmp_path):

@@ -33,7 +33,9 @@ def test_manifest_survives_a_file_with_its_types(tmp_path):
     write_manifest(table, tmp_path)
     read = read_manifest(tmp_path)
 
-    assert tuple(read.columns) == COLUMNS
+    assert tuple(read.columns) == (*COLUMNS, "shot", "group")
+    assert read["shot"].tolist() == [0, 0]
+    assert read["group"].tolist() == ["", ""]
     assert read["serial"].tolist() == ["0000000000017", "0000000000024"]
     assert read["perspective"].tolist() == ["top", "side"]
     assert read["label"].tolist() == ["damaged", "NA"]
@@ -42,6 +44,40 @@ def test_manifest_survives_a_file_with_its_types(tmp_path):
     assert read["fold"].isna().tolist() == [False, True]
     assert read["fold"][0] == 3
     assert read["width"].tolist() == [960, 960]
+
+
+def test_a_manifest_without_bursts_and_groups_is_the_file_it_always_was(tmp_path):
+    table = pd.DataFrame([row(), row(perspective="side")])
+    write_manifest(table, tmp_path)
+    before = (tmp_path / "manifest.csv").read_bytes()
+    write_manifest(read_manifest(tmp_path), tmp_path)
+    assert (tmp_path / "manifest.csv").read_bytes() == before
+    assert before.splitlines()[0].decode() == ",".join(COLUMNS)
+
+
+def test_bursts_and_groups_survive_a_file(tmp_path):
+    rows = [row(shot=shot, group="NA") for shot in (10, 2, 0)]
+    write_manifest(pd.DataFrame(rows), tmp_path)
+    read = read_manifest(tmp_path)
+    assert read["shot"].tolist() == [0, 2, 10]
+    assert set(read["group"]) == {"NA"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"shot": 0}, "has two images of one camera"),
+        ({"shot": -1}, "shot is -1"),
+        ({"shot": 1, "group": "b"}, "has two labels or groups"),
+        ({"serial": "2", "split": "test"}, "a is in two splits"),
+        ({"serial": "2", "fold": 3}, "a is in two splits or folds"),
+    ],
+)
+def test_what_no_preparation_writes_of_bursts_and_groups_is_refused(tmp_path, changes, match):
+    rows = [row(shot=0, group="a"), row(**{"shot": 0, "group": "a"} | changes)]
+    write_manifest(pd.DataFrame(rows), tmp_path)
+    with pytest.raises(UserError, match=match):
+        read_manifest(tmp_path)
 
 
 def test_folds_may_all_be_empty(tmp_path):

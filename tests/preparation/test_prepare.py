@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from packsight.errors import UserError
-from packsight.imaging import belt
+from packsight.imaging import belt_fit
 from packsight.preparation import fingerprint
 from packsight.preparation import prepare as preparation
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
@@ -73,7 +73,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def no_belt(request, monkeypatch):
     """Learning a belt, of noise at that, is most of a preparation's work: one test has it done."""
     if request.function is not test_prepared_data_is_complete_and_true_to_the_source:
-        monkeypatch.setattr(belt, "FEWEST", 1000)
+        monkeypatch.setattr(belt_fit, "FEWEST", 1000)
 
 
 @pytest.fixture

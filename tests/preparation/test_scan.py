@@ -360,17 +360,19 @@ def test_a_serial_with_two_labels_loses_all_its_images(look):
     assert len(found.rejected) == 3
 
 
-def test_the_second_image_of_a_view_is_rejected_but_a_broken_first_gives_way(look):
+def test_all_images_of_a_package_and_camera_are_kept(look):
     found = look(
         {
             f"a/{DAMAGED}.png": encoded(pixels(1)),
             f"b/{DAMAGED}.png": encoded(pixels(2)),
+            f"b/{DAMAGED}_2.png": encoded(pixels(1)),
             f"a/{INTACT}.png": b"broken",
             f"b/{INTACT}.png": encoded(pixels(3)),
         }
     )
-    assert [image.path for image in found.images] == [f"a/{DAMAGED}.png", f"b/{INTACT}.png"]
-    assert f"the first is a/{DAMAGED}.png" in reasons(found)[f"b/{DAMAGED}.png"]
+    kept = [f"a/{DAMAGED}.png", f"b/{DAMAGED}.png", f"b/{INTACT}.png"]
+    assert [image.path for image in found.images] == kept
+    assert f"as a/{DAMAGED}.png" in reasons(found)[f"b/{DAMAGED}_2.png"]
 
 
 def test_identical_content_is_kept_once(look):

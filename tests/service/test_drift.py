@@ -1,13 +1,25 @@
 """Changes are told soon, once, by name and with their time; a line that stays is left alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from line_stream import Stream
 
+from packsight.imaging.window import Window
+from packsight.line.profile import profile
 from packsight.line.reference import Reference
+from packsight.line.verdict import Verdict
 from packsight.service.drift import PER, STRIDE, Alarm, Monitor
 from packsight.service.signals import LONG, SETTLE, SHORT
-from packsight.service.two_samples import index_critical, ks_critical, ks_distance, stability_index
+from packsight.service.two_samples import (
+    index_critical,
+    ks_critical,
+    ks_distance,
+    rank_critical,
+    rank_score,
+    stability_index,
+)
 
 GOOD, CHANGED = 400, 300  # packages; those of settling are among the good ones
 TOLD_WITHIN = 50
@@ -65,6 +77,28 @@ def test_a_change_that_matters_to_nobody_is_not_told():
     monitor = Monitor(Reference.from_dict(reference))
     stream.draw = np.random.default_rng(2)
     assert [alarm.kind for alarm in run(monitor, stream, 0, 300)] == []
+
+
+def test_a_camera_that_moved_is_told_though_packages_lie_anywhere():
+    """What stands still tells, where packages do not."""
+    stream = Stream(8)
+
+    def package(down: int) -> Verdict:
+        grey = stream.draw.normal(100, 4, (135, 240))
+        grey[20 + down : 26 + down] = 40
+        seen = profile(grey.clip(0, 255).astype(np.uint8))
+        verdict = stream.package()
+        anywhere = Window(*stream.draw.uniform((100, 50, 300, 200), (860, 490, 320, 220)))
+        changed = (replace(image, profile=seen, window=anywhere) for image in verdict.images)
+        return replace(verdict, images=tuple(changed))
+
+    monitor = Monitor(Reference.measure(package(0) for _ in range(36)))
+    told = [alarm for at in range(200) for alarm in monitor.add(at, package(9 if at >= 150 else 0))]
+    assert sorted(alarm.camera for alarm in told) == ["side", "top"]
+    for alarm in told:
+        assert (alarm.kind, "rows" in alarm.signals) == ("moved", True)
+        assert alarm.began == pytest.approx(150, abs=5)
+        assert alarm.told - 150 < TOLD_WITHIN
 
 
 def test_a_batch_of_one_kind_of_package_is_no_moved_camera():
@@ -150,7 +184,10 @@ def test_a_signal_raises_no_more_alarms_than_its_part_of_what_is_stated(referenc
         seen = seen.cumsum(axis=0, dtype=np.int32)
         for length in (SHORT, LONG):
             counts = seen[length::STRIDE] - seen[: PER + 1 - length : STRIDE]
-            tests = [ks_distance(counts) >= ks_critical(reference, length, level)]
+            tests = [
+                ks_distance(counts) >= ks_critical(reference, length, level),
+                abs(rank_score(counts)) >= rank_critical(level),
+            ]
             if length == LONG:
                 tests += [stability_index(counts) >= index_critical(reference, length, level)]
             looks += sum(test.size for test in tests)

@@ -104,7 +104,7 @@ def test_a_receiver_hears_of_what_comes_after_it_and_of_what_it_has_not_acknowle
     ledger.acknowledge("mqtt", 4)
     [state] = ledger.receivers()
     assert (state.attempts, state.error, state.since) == (0, "", None)
-    ledger.keep_receivers([])
+    assert [gone.name for gone in ledger.keep_receivers([])] == ["mqtt"]
     assert not ledger.receivers()
 
 

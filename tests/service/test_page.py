@@ -2,10 +2,14 @@
 
 import http.client
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +21,7 @@ import pytest
 from line_stream import Stream, record
 
 from packsight.errors import UserError
+from packsight.export.modules import closure
 from packsight.line.reference import Reference
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.service import overview
@@ -27,7 +32,7 @@ from packsight.service.page import ASSETS, AT_ONCE, Page
 from packsight.service.words import LANGUAGES, site, spoken, words
 
 HOSTILE = '<img src=x onerror="alert(1)">'
-DESCRIPTION = {"version": "0.3", "cameras": ["top", "side"],
+DESCRIPTION = {"packsight": "0.3", "cameras": ["top", "side"],
                "decision": {"kind": "costs", "share": 0.02, "accept_below": 0.2,
                             "reject_from": 0.7, "packages": {"intact": 18}}}  # fmt: skip
 
@@ -85,7 +90,7 @@ def test_packages_are_told_the_newest_first_with_their_windows(served):
     assert {one["kind"]: one["count"] for one in state["shift"]["decisions"]}["reject"] == "1"
     assert state["shift"]["latency"] == [["50 %", "20 ms"], ["95 %", "20 ms"], ["99 %", "20 ms"]]
     assert state["shift"]["queue"] == "5"
-    assert ["damaged packages on the line", "2.0 %"] in state["model"]
+    assert ["damaged packages on the line", "2.0\u00a0%"] in state["model"]
 
 
 def test_a_new_package_is_told(served):
@@ -266,6 +271,23 @@ def test_both_languages_say_the_same():
     assert words("pt").number(1234.5, ",.1f") == "1.234,5"
 
 
+def test_the_page_works_from_a_lines_file(tmp_path):
+    archive = tmp_path / "line.zip"
+    with zipfile.ZipFile(archive, "w") as opened:
+        for place, content in closure("packsight.service.page").items():
+            opened.writestr(place, content)
+    code = (
+        f"import sys; sys.path.insert(0, {str(archive)!r}); from packsight.service import words; "
+    )
+    code += "print(words.__file__, len(words.site('page.js')), words.words('pt')('title'))"
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=os.environ | {"PYTHONPATH": ""},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert str(archive) in ended.stdout
+    assert ended.stdout.split()[1:] == [str(len(site("page.js"))), "Linha"]
+
+
 def test_every_word_is_used():
     folder = Path(__file__).parents[2] / "src/packsight/service"
     text = "".join(file.read_text("utf-8") for file in folder.glob("*.py"))
@@ -281,6 +303,7 @@ def test_every_word_is_used():
         "kind",
         "state",
         "receiver",
+        "value",
     )
     unused = [
         key for key in words("en").entries if key not in text and key.split(".")[0] not in named

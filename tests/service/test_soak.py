@@ -120,7 +120,12 @@ class Service:
 
 
 def soak(
-    folder: Path, planned: Plan, contents, kills: Sequence[int], outages: Sequence[int]
+    folder: Path,
+    planned: Plan,
+    contents,
+    kills: Sequence[int],
+    outages: Sequence[int],
+    files: str = "move",
 ) -> dict[str, float]:
     """Kill the service, and take the webhook away, at these numbers of verdicts; check all.
 
@@ -133,7 +138,7 @@ def soak(
     heard = hook.heard
     with broker(mqtt), subscriber(mqtt, "line") as published:
         service = Service(
-            folder, belt, "--home", home, "--files", "move", "--settle", 0.5, "--wait", 1,
+            folder, belt, "--home", home, "--files", files, "--settle", 0.5, "--wait", 1,
             "--poll", 0.05, "--json-lines", lines, "--webhook", hook.url,
             "--mqtt", f"mqtt://127.0.0.1:{mqtt}/line", "--annotate", "inspect",
         )  # fmt: skip
@@ -168,7 +173,8 @@ def soak(
             hook = Hook(hook.port)
             hook.heard = heard
         until(lambda: not any(ledger.pending().values()), 120)
-        until(lambda: not [*belt.glob("*.jpg")], 20)
+        if files == "move":
+            until(lambda: not [*belt.glob("*.jpg")], 20)
         memory.append((planned.packages, service.memory()))
         assert service.end() == 0
         until(lambda: len({told["id"] for told in published}) == planned.packages)
@@ -197,7 +203,8 @@ def soak(
     # Every bad file is named, in the ledger and in the log, and lies apart.
     problems = Counter(Path(problem.path).name for problem in ledger.problems(10_000))
     assert problems == Counter(line.cut)
-    assert {file.name for file in belt.glob("failed/*/*")} == line.cut
+    apart = {file.name for file in belt.glob("failed/*/*")}
+    assert apart == (line.cut if files == "move" else set())
     log = service.log.read_text()
     assert sum(f"/{name} cannot be used" in log for name in line.cut) >= len(line.cut) - len(kills)
     inspected = len(planned.missing | planned.truncated)
@@ -225,8 +232,9 @@ def grey(count: int) -> dict[str, list[bytes]]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="no /proc")
-def test_a_line_whose_service_is_killed_loses_nothing(tmp_path):
-    soak(tmp_path, plan(400), grey(8), kills=[80, 160, 240], outages=[100])
+@pytest.mark.parametrize("files", ["move", "stay"])
+def test_a_line_whose_service_is_killed_loses_nothing(tmp_path, files):
+    soak(tmp_path, plan(250), grey(8), kills=[50, 100, 150], outages=[70], files=files)
 
 
 @pytest.mark.sweeps

@@ -10,6 +10,8 @@ from packsight.service.two_samples import (
     ks_critical,
     ks_distance,
     ks_probability,
+    rank_critical,
+    rank_score,
     share_critical,
     share_probability,
     stability_index,
@@ -37,6 +39,28 @@ def test_a_critical_distance_is_the_least_of_its_level():
         assert ks_probability(distance + 0.5 / 1440, 36, 40) <= level
         assert ks_probability(distance - 0.5 / 1440, 36, 40) > level
     assert ks_critical(4, 5, 1e-7) == np.inf
+
+
+@pytest.mark.parametrize(("reference", "window"), [(12, 40), (36, 40), (36, 120)])
+def test_rank_scores_are_scipys_and_their_chances_no_larger_than_stated(reference, window):
+    draw = np.random.default_rng(4)
+    one, other = draw.normal(size=reference), draw.normal(0.7, size=window)
+    peer = stats.mannwhitneyu(other, one, method="exact")
+    middle = reference * window / 2
+    deviation = np.sqrt(middle * (reference + window + 1) / 6)
+    score = float(rank_score(counts(one, other)))
+    assert score == pytest.approx((peer.statistic - middle) / deviation)
+    for level in (1e-4, 1e-7):
+        least = np.ceil(middle + rank_critical(level) * deviation)
+        if least > reference * window:
+            continue
+        # Samples in which this many pairs are in order.
+        low, apart = np.arange(window, dtype=float), int(least)
+        above = np.full(window, apart // window) + (low < apart % window)
+        ranked = np.concatenate([np.arange(reference), above - 0.5])
+        exact = stats.mannwhitneyu(ranked[reference:], ranked[:reference], method="exact")
+        assert exact.statistic == least
+        assert exact.pvalue <= level
 
 
 def test_the_index_of_equal_shares_is_nothing_and_grows():

@@ -165,6 +165,15 @@ def test_a_pattern_tells_serial_and_camera_also_from_folders(belt, ledger, watch
     assert decided(ledger) == [("17", "accept", "score")]
 
 
+def test_a_serial_that_no_file_could_be_named_by_is_a_problem(belt, ledger, watching):
+    watching(pattern=r"/(?P<serial>.+)_(?P<perspective>top|side)")
+    (belt / "a").mkdir()
+    write(belt / "a", "b_top.png", picture(200))
+    until(lambda: ledger.problems())
+    assert "separator of paths" in ledger.problems()[0].problem
+    assert not decided(ledger)
+
+
 class Rewriting(FakeLine):
     """The first time that it decides, somebody writes the file anew."""
 

@@ -1,3 +1,5 @@
+import base64
+
 import pytest
 from service_receivers import Hook, entry, free_port
 
@@ -36,6 +38,11 @@ def test_the_name_keeps_secrets():
     assert Webhook("https://me:secret@mes:8000/line?key=secret", "a").name == (
         "webhook https://mes:8000/line"
     )
+
+
+def test_user_and_password_go_into_a_header(hook):
+    [*Webhook(hook.url.replace("//", "//me:p%40ss@"), "abc").deliver([entry(1)])]
+    assert hook.headers[0]["Authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
 
 
 def test_no_address_is_a_sentence():

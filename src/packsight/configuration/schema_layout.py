@@ -36,6 +36,9 @@ class ColumnsConfig(Config):
     label: Column | None
     split: Column | None
     box: Column | None
+    # Not in the tables of earlier versions.
+    group: Column | None = None
+    time: Column | None = None
 
 
 class LayoutConfig(Config):

@@ -40,7 +40,7 @@ from packsight.configuration.schema_values import (
     Variant,
     sentence,
 )
-from packsight.domain import Conflict, CropSource, Perspective, Precision
+from packsight.domain import Burst, Conflict, CropSource, Perspective, Precision, SplitBy
 
 Fraction = Annotated[Number, Field(gt=0, lt=1)]
 Source = Annotated[Given, Field(description="a folder or a zip of images, or prepared data")]
@@ -73,6 +73,7 @@ class DataConfig(Config):
     name: FolderKey
     split_seed: Seed
     fractions: Fractions
+    split: SplitBy
     folds: Annotated[int, Field(strict=True, ge=2)]
     fold: Natural | None
     train_share: PositiveShare | None
@@ -91,6 +92,12 @@ class DataConfig(Config):
             raise sentence(
                 f"data.fold={self.fold} is not a fold: data.folds={self.folds} makes 0 … "
                 f"{self.folds - 1}."
+            )
+        if self.fold is not None and self.split != SplitBy.RANDOM:
+            raise sentence(
+                f"data.fold={self.fold} is no part of data that data.split={self.split} divides: a "
+                "fold would be tested by what came after it; leave data.fold out, or use "
+                "data.split=random."
             )
         return self
 
@@ -194,6 +201,7 @@ class TrainConfig(Config):
     name: Experiment
     seed: Seed
     outputs: Outputs
+    burst: Burst
     monitor: Monitor
     monitor_mode: Literal["min", "max"]
     variant: Variant

@@ -5,7 +5,13 @@ from typing import Any
 
 # What earlier versions had no key for, as they did it.
 ADDED: dict[str, Any] = {
-    "data": {"cache_gb": float("inf"), "on_device": None, "train_share": None},
+    "data": {
+        "cache_gb": float("inf"),
+        "on_device": None,
+        "train_share": None,
+        "split": "random",
+    },
+    "burst": "mean",
     "perspective": {
         "paired": False,
         "camera_dropout": 0.0,

@@ -16,6 +16,7 @@ from packsight.data.dataset import Batch, PackageDataset, SeededSampler
 from packsight.data.membership import members
 from packsight.data.on_device import DeviceDataset
 from packsight.data.pairing import JOIN, pair_images
+from packsight.data.shots import one_of_each
 from packsight.data.transforms import Transform
 from packsight.domain import LABELS, CropSource, Split
 from packsight.errors import UserError
@@ -122,7 +123,7 @@ class PackageDataModule(L.LightningDataModule):
         self.table = self.table[kept].reset_index(drop=True)
 
     def rows(self, split: Split) -> pd.DataFrame:
-        """The manifest's rows of a split, or one row per package where a model gets both images.
+        """The manifest's rows of a split, or a row per pair where a model gets both images.
 
         Raises UserError if a camera has none there.
         """
@@ -135,6 +136,10 @@ class PackageDataModule(L.LightningDataModule):
                 )
         return pair_images(table) if self.paired else table
 
+    def training_rows(self) -> pd.DataFrame:
+        """The rows that an epoch shows: one per package and camera, however many images it has."""
+        return one_of_each(self.rows(Split.TRAIN))
+
     def images(self, paths: Iterable[str]) -> Tensor:
         """What a model sees of the rows with these paths: uint8 [N, 3, H, W]."""
         contents = self.table.set_index("path")["sha256"]
@@ -144,7 +149,7 @@ class PackageDataModule(L.LightningDataModule):
         return torch.stack([dataset[row].image for row in range(len(dataset))])
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        rows = self.rows(Split.TRAIN)
+        rows = self.training_rows()
         dataset = PackageDataset(rows, self.cache, self.transform, self.camera_dropout)
         rank, processes = 0, 1
         if self.trainer is not None:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset, Sampler
 
 from packsight.data.cache import ImageCache
 from packsight.data.pairing import JOIN
+from packsight.data.shots import OR
 from packsight.data.transforms import Transform
 from packsight.domain import LABELS
 
@@ -25,6 +26,7 @@ class Batch(NamedTuple):
 class PackageDataset(Dataset[Batch]):
     """Rows of a table as images, the images of a row side by side, black where one is missing.
 
+    Of several that may stand in one place (`one_of_each`) a seed draws one, else it is the first.
     With `camera_dropout`, that share of a row's images is blackened, so that a network learns to do
     without a camera.
     """
@@ -53,11 +55,13 @@ class PackageDataset(Dataset[Batch]):
 
     def shown(self, row: int, seed: int | None) -> Sequence[str]:
         """The hashes of a row's images, empty for one that is missing or blackened by this seed."""
-        contents = self.contents[row]
+        contents = [
+            several if OR not in several else _one_of(several.split(OR), seed, place)
+            for place, several in enumerate(self.contents[row])
+        ]
         if seed is not None and all(contents):
             draw = np.random.default_rng(seed)
             if draw.random() < self.camera_dropout * len(contents):
-                contents = list(contents)
                 contents[draw.integers(len(contents))] = ""
         return contents
 
@@ -66,6 +70,13 @@ class PackageDataset(Dataset[Batch]):
             return np.zeros_like(self.cache.images[0])
         image = self.cache[content]
         return image if self.transform is None or seed is None else self.transform(image, seed)
+
+
+def _one_of(contents: Sequence[str], seed: int | None, place: int) -> str:
+    """The first, or what a seed draws; of a pair's cameras each has a draw of its own."""
+    if seed is None:
+        return contents[0]
+    return contents[int(np.random.default_rng([seed, place]).integers(len(contents)))]
 
 
 class SeededSampler(Sampler[tuple[int, int]]):

@@ -10,6 +10,7 @@ from torch.utils.data import Dataset
 
 from packsight.data.batch_transforms import apply_all, sent, unknown_part
 from packsight.data.dataset import Batch, Index, PackageDataset
+from packsight.data.shots import OR
 from packsight.data.transforms import Augmentation
 from packsight.errors import UserError
 
@@ -53,7 +54,7 @@ def pays(
 
 
 class DeviceDataset(Dataset[Batch]):
-    """A data set as uint8 [N, cameras, 3, H, W] on a device; it is asked for whole batches.
+    """A data set as uint8 [images, 3, H, W] on a device; it is asked for whole batches.
 
     Its batches are the data set's own, but for the rounding of `apply_all`. Raises UserError where
     its transform is not an Augmentation that a batch can go through.
@@ -69,15 +70,16 @@ class DeviceDataset(Dataset[Batch]):
         self.labels = torch.tensor(dataset.labels).to(device)
         cache = dataset.cache
         height, width, _ = cache.images.shape[1:]
-        cameras = len(dataset.contents[0])
+        parts = [part for contents in dataset.contents for part in contents]
+        names = dict.fromkeys(name for part in parts for name in part.split(OR) if name)
+        # The first is black, for what is missing.
+        self.places = {"": 0} | {name: place for place, name in enumerate(names, start=1)}
         self.images = torch.zeros(
-            (len(dataset), cameras, 3, height, width), dtype=torch.uint8, device=device
+            (len(self.places), 3, height, width), dtype=torch.uint8, device=device
         )
-        for row, contents in enumerate(dataset.contents):
-            for camera, content in enumerate(contents):
-                if content:
-                    image = torch.from_numpy(np.array(cache[content]))
-                    self.images[row, camera] = image.permute(2, 0, 1)
+        for name in names:
+            image = torch.from_numpy(np.array(cache[name]))
+            self.images[self.places[name]] = image.permute(2, 0, 1)
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -86,21 +88,22 @@ class DeviceDataset(Dataset[Batch]):
         """The batch of these rows, or of these (row, seed)."""
         pairs = [index if isinstance(index, tuple) else (index, None) for index in indices]
         rows = sent([row for row, _ in pairs], self.labels)
-        images = self.images[rows]
+        shown = [[self.places[part] for part in self.dataset.shown(*pair)] for pair in pairs]
+        images = self.images[sent(shown, self.labels)]
         seeds = [seed for _, seed in pairs if seed is not None]
         if seeds:
-            images = self._changed(images, pairs, seeds)
+            images = self._changed(images, shown, seeds)
         # [B, cameras, 3, H, W]: the cameras side by side.
         return Batch(images.movedim(1, 3).flatten(3), self.labels[rows])
 
     def _changed(
-        self, images: Tensor, pairs: Sequence[tuple[int, int | None]], seeds: Sequence[int]
+        self, images: Tensor, places: Sequence[Sequence[int]], seeds: Sequence[int]
     ) -> Tensor:
         cameras = images.shape[1]
         each = [seed for seed in seeds for _ in range(cameras)]
         changed = apply_all(self.augmentation, each, images.flatten(0, 1))
         # What is missing or blackened is to stay black in a brighter light.
-        shown = [[bool(part) for part in self.dataset.shown(row, seed)] for row, seed in pairs]
+        shown = [[place > 0 for place in part] for part in places]
         changed = changed.unflatten(0, (-1, cameras))
         return changed * sent(shown, changed)[..., None, None, None]
 

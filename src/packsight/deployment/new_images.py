@@ -62,6 +62,7 @@ def name_images(
                 "perspective": name.perspective or perspective or "",
                 "path": path,
                 "error": errors.get(path, ""),
+                "shot": name.shot,
             }
         )
     empty: dict[str, object] = {"label": "", "probability": np.nan, "predicted": "", "split": ""}
@@ -74,10 +75,18 @@ def named(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def packages_of(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per package: its serial, and in `rows` its images, {camera: row of the table}."""
-    by_serial = named(table).groupby("serial", sort=True)
-    rows = [dict(zip(part["perspective"], part.index, strict=True)) for _, part in by_serial]
-    return pd.DataFrame({"serial": sorted(by_serial.groups), "rows": rows})
+    """One row per package: its serial, and in `rows` its images, {camera: row of the table}.
+
+    Bursts give a row for each shot, by order as `pair_images` has them.
+    """
+    found = []
+    ordered = named(table).sort_values("shot", kind="stable")
+    for serial, part in ordered.groupby("serial", sort=True):
+        cameras = {str(camera): rows.index for camera, rows in part.groupby("perspective")}
+        for shot in range(max(map(len, cameras.values()))):
+            rows = {camera: at[min(shot, len(at) - 1)] for camera, at in cameras.items()}
+            found.append({"serial": serial, "rows": rows})
+    return pd.DataFrame(found, columns=["serial", "rows"])
 
 
 def cameras_read(serials: pd.Series, table: pd.DataFrame) -> list[str]:

@@ -1,12 +1,12 @@
 """Images without labels to predictions.csv, and the packages that they show to verdicts.csv."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from packsight.data.pairing import PAIR
+from packsight.data.pairing import JOIN, PAIR
 from packsight.decision.late_fusion import LateFusion
 from packsight.decision.terms import Action
 from packsight.deployment.damage_region import COLUMNS as LOCATED
@@ -17,10 +17,12 @@ from packsight.deployment.new_images import cameras_read, images_in, name_images
 from packsight.deployment.predictor import Predictor
 from packsight.deployment.repeated_images import mark_repeated
 from packsight.deployment.serving import Serving
-from packsight.domain import THRESHOLD, Perspective
+from packsight.domain import THRESHOLD, Burst, Perspective
 from packsight.errors import UserError
 from packsight.evaluation.decided import COLUMNS as DECIDED
 from packsight.evaluation.decided import package_scores, told
+from packsight.evaluation.metrics import located
+from packsight.evaluation.shots import pool_shots
 from packsight.explanation.attribution import Explainer
 from packsight.line.ensemble import Ensemble
 from packsight.preparation.reading import Layout
@@ -85,18 +87,26 @@ def predict_source(
                 rows = [row for images in inputs[part] for row in images.values()]
                 wanted.loc[rows, "probability"] = scores[part]
                 wanted.loc[rows, "predicted"] = words(scores[part])
-        packages = None
+        packages, several = None, bool(wanted["shot"].any())
         if serving.paired:
-            packages = _pairs(wanted, inputs[PAIR], scores[PAIR])
-        elif serving.fusion or serving.decision:
-            packages = verdicts(wanted, serving.fusion)
+            packages = _pairs(wanted, inputs[PAIR], scores[PAIR], serving.burst(PAIR))
+        elif serving.fusion or serving.decision or (several and len(serving.runs) == 1):
+            pooled = [pool_shots(rows, serving.burst(camera)) for camera, rows in _scored(wanted)]
+            packages = verdicts(
+                pd.concat(pooled, ignore_index=True) if pooled else wanted, serving.fusion
+            )
         if packages is not None and serving.decision is not None:
             packages = decide_all(packages, table["serial"], serving.decision, prior)
             wanted = wanted.join(packages.set_index("serial")[DECIDED], on="serial")
         if explainer is not None:
             called = _called(wanted, inputs, scores)
             _locate(models, explainer, root, wanted, called)
-    kept = COLUMNS + (DECIDED if serving.decision else []) + (LOCATED if explainer else [])
+    kept = (
+        COLUMNS
+        + (["shot"] if several else [])
+        + (DECIDED if serving.decision else [])
+        + (LOCATED if explainer else [])
+    )
     _write(wanted[kept], output / "predictions.csv")
     unreadable = int(wanted["error"].ne("").sum())
     console.print(
@@ -116,6 +126,12 @@ def predict_source(
             f"reason for each, of the first: {wanted['error'].iloc[0]}."
         )
     return output
+
+
+def _scored(table: pd.DataFrame) -> Iterable[tuple[str, pd.DataFrame]]:
+    """The images of each camera that have a score."""
+    usable = table[table["error"].eq("") & table["perspective"].ne("")]
+    return ((str(camera), rows) for camera, rows in usable.groupby("perspective"))
 
 
 def verdicts(predictions: pd.DataFrame, fusion: LateFusion | None) -> pd.DataFrame:
@@ -157,14 +173,18 @@ def _title(serving: Serving, part: str) -> str:
     return f"{part}: {others}{runs[0].title} [cyan]{runs[0].folder}[/]"
 
 
-def _pairs(table: pd.DataFrame, inputs: Sequence[Inputs], scores: np.ndarray) -> pd.DataFrame:
+def _pairs(
+    table: pd.DataFrame, inputs: Sequence[Inputs], scores: np.ndarray, burst: Burst
+) -> pd.DataFrame:
     """The packages that a model of both images has scored."""
     serials = [table.at[next(iter(rows.values())), "serial"] for rows in inputs]
-    found = pd.DataFrame({"serial": serials, "probability": scores, "predicted": words(scores)})
-    found = found.dropna()
-    lost = table["serial"][table["crop"].eq("frame")]
+    crops = [JOIN.join(table.loc[[*rows.values()], "crop"]) for rows in inputs]
+    scored = pd.DataFrame({"serial": serials, "probability": scores, "predicted": words(scores)})
+    scored = scored.assign(perspective=PAIR, crop=crops).dropna()
+    found = pool_shots(scored, burst)
     cameras = cameras_read(found["serial"], table)
-    return found.assign(cameras=cameras, sure=~found["serial"].isin(lost))
+    found = found.assign(cameras=cameras, sure=located(found))
+    return found[["serial", "probability", "predicted", "cameras", "sure"]]
 
 
 def _called(

@@ -1,30 +1,35 @@
-"""Several images of one package and camera: one counts, the others are told."""
+"""Several images of one package and camera: all count, but the same picture counts once."""
 
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from packsight.imaging.decode import UnusableImageError, decode
+from packsight.preparation.bursts import place_in_burst
 
 
 def mark_repeated(root: Path, table: pd.DataFrame) -> None:
-    """Give each further image of a serial and perspective, in the table's order, its `error`.
+    """Number the images of each serial and perspective in `shot`, as `prepare` does.
 
-    The first one that can be decoded counts, as in `prepare`; one with the same pixels is called
-    its duplicate. Rows with an error or without a perspective are left as they are.
+    One with the same pixels as an earlier one gets that as its `error`. Rows with an error or
+    without a perspective are left as they are.
     """
+    told = table["shot"].copy()
+    table["shot"] = 0
     rows = table[(table["error"] == "") & (table["perspective"] != "")]
     rows = rows[rows.duplicated(["serial", "perspective"], keep=False)]
     for _, group in rows.groupby(["serial", "perspective"], sort=False):
-        first = content = None
+        contents: dict[str, str] = {}
+        places: list[tuple[Any, Any]] = []
         for row, path in group["path"].items():
             try:
                 digest = decode(root / path).sha256
             except UnusableImageError:  # which its own row will tell
                 continue
-            if first is None:
-                first, content = path, digest
-            elif digest == content:
+            first = contents.setdefault(digest, path)
+            if first != path:
                 table.loc[row, "error"] = f"duplicate of {first}"
             else:
-                table.loc[row, "error"] = f"another image of this package and camera: {first}"
+                places.append((place_in_burst(told[row], path), row))
+        table.loc[[row for _, row in sorted(places)], "shot"] = range(len(places))

@@ -8,7 +8,7 @@ from packsight.decision.late_fusion import LateFusion
 from packsight.decision.rule import Decision
 from packsight.deployment.predictor import Predictor
 from packsight.deployment.selection import best_pair, best_runs
-from packsight.domain import Fusion, Perspective
+from packsight.domain import Burst, Fusion, Perspective
 from packsight.errors import UserError
 from packsight.line.ensemble import Ensemble
 from packsight.reporting.camera_fusion import fit_on_validation
@@ -33,6 +33,10 @@ class Serving:
     def cameras(self) -> list[str]:
         """Whose images are scored."""
         return [camera.value for camera in Perspective] if self.paired else [*self.runs]
+
+    def burst(self, part: str) -> Burst:
+        """How several images of a package become one score of this part: as its runs have it."""
+        return self.runs[part][0].config.burst
 
     def load(self, device: str) -> dict[str, Ensemble[Predictor]]:
         """The models of each part, loaded once where both cameras have the same."""

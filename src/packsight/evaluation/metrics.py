@@ -93,8 +93,9 @@ def wilson_interval(successes: int, trials: int) -> tuple[float | None, float | 
 def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
     """Metrics of a table with the columns serial, label and probability (of damaged).
 
-    Each row counts as one trial in the intervals. Two images of one package are not independent,
-    so over both perspectives the true intervals are wider. What one class alone leaves undefined
+    Each row counts as one trial in the intervals; the images of a burst are one row by then
+    (`pool_shots`). Two cameras' images of one package are not independent, so over both
+    perspectives the true intervals are wider. What one class alone leaves undefined
     is None. Raises UserError for probabilities that are not numbers.
     """
     probability = predictions["probability"].to_numpy(dtype=float)
@@ -111,7 +112,7 @@ def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
     of_label = np.where(label == 1, probability, 1 - probability)
     both_labels = bool(tn + fp) and bool(fn + tp)
     metrics: dict[str, Any] = {
-        "images": len(predictions),
+        "images": images_of(predictions),
         "packages": int(predictions["serial"].nunique()),
     }
     for name, right, trials in (
@@ -132,6 +133,13 @@ def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
         "loss": float(-np.mean(np.log(np.clip(of_label, SMALLEST, 1 - SMALLEST)))),
         "confusion": confusion,
     }
+
+
+def images_of(predictions: pd.DataFrame) -> int:
+    """How many images the rows of a table come from: those of a burst are one row."""
+    if "shots" not in predictions:
+        return len(predictions)
+    return int(predictions["shots"].fillna(1).sum())
 
 
 def metrics_by_perspective(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:

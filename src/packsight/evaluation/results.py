@@ -9,6 +9,7 @@ import pandas as pd
 
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
+from packsight.evaluation.metrics import images_of
 from packsight.system.files import RESTORE, read_json, reading
 from packsight.system.tables import read_table
 
@@ -66,20 +67,22 @@ def read_predictions(folder: Path) -> pd.DataFrame:
             raise ValueError("a row has no serial or perspective")
         if table.duplicated(["serial", "perspective", "split"]).any():
             raise ValueError("a package is in it twice")
+        if "shots" in table and not table["shots"].fillna(1).astype(float).ge(1).all():
+            raise ValueError("shots is less than 1")
     return table
 
 
 def check_whole(folder: Path, metrics: Metrics, predictions: pd.DataFrame) -> None:
     """Raise UserError where a run's predictions are not all those that its metrics are of."""
-    found = predictions["split"].value_counts()
     for split in (Split.VAL, Split.TEST):
         images = metrics.get(split, {}).get("all", {}).get("images")
-        if images is not None and images != found.get(split, 0):
+        found = images_of(predictions[predictions["split"] == split])
+        if images is not None and images != found:
             raise UserError(
-                f"{folder / 'predictions.csv'} is damaged: it has {found.get(split, 0)} rows of "
+                f"{folder / 'predictions.csv'} is damaged: it has {found} rows of "
                 f"its {split} split, and metrics.json is of {images}; {RESTORE}."
             )
-        if not found.get(split, 0):
+        if not found:
             raise UserError(f"{folder / 'predictions.csv'} has no row of its {split} split.")
 
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from packsight.data.datamodule import PackageDataModule
-from packsight.domain import LABELS, THRESHOLD, Split
+from packsight.domain import LABELS, THRESHOLD, Burst, Split
 from packsight.evaluation.figures import confusion_figure, roc_pr_figure, save, score_figure
 from packsight.evaluation.metrics import metrics_by_perspective
+from packsight.evaluation.shots import pool_shots
 from packsight.models.network import Axes, Network
 from packsight.system.console import counted
 from packsight.system.files import replacing, write_json
@@ -31,7 +32,7 @@ def score_split(
     mirrors: Sequence[Axes] = ((),),
     numbers: Callable[[], AbstractContextManager] = nullcontext,
 ) -> pd.DataFrame:
-    """Every row of a split with its probability of damaged, in predictions.csv's columns.
+    """Every image of a split, or pair, with its probability of damaged: predictions.csv's columns.
 
     The network stands on `device`; it is left in evaluation mode. A probability is the mean over
     these `mirrors` of an image. `numbers` gives the context in which a thread computes, autocast
@@ -75,8 +76,18 @@ def metrics_table(metrics: dict[str, dict[str, Any]], title: str) -> FittedTable
     return table
 
 
-def write_evaluation(tables: dict[Split, pd.DataFrame], folder: Path) -> dict[str, Any]:
-    """Write predictions.csv, metrics.json and figures/ for scored splits; return the metrics."""
+def write_evaluation(
+    images: dict[Split, pd.DataFrame], folder: Path, burst: Burst = Burst.MEAN
+) -> dict[str, Any]:
+    """Write predictions.csv, metrics.json and figures/ for scored splits; return the metrics.
+
+    Where packages have several images of a camera, predictions.csv has them pooled by `burst`, and
+    shots.csv has each.
+    """
+    tables = {split: pool_shots(table, burst) for split, table in images.items()}
+    if any("shots" in table for table in tables.values()):
+        with replacing(folder / "shots.csv") as temporary:
+            pd.concat(images.values()).to_csv(temporary, index=False)
     metrics = {split.value: metrics_by_perspective(table) for split, table in tables.items()}
     with replacing(folder / "predictions.csv") as temporary:
         pd.concat(tables.values()).to_csv(temporary, index=False)

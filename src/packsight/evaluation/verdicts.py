@@ -20,8 +20,8 @@ def by_package(predictions: pd.DataFrame, *keys: str) -> pd.DataFrame:
     wide = wide.reindex(columns=[perspective.value for perspective in Perspective])
     packages = wide.add_prefix("probability_").rename_axis(columns=None).reset_index()
     top, side = packages["probability_top"].notna(), packages["probability_side"].notna()
-    found = located(predictions[predictions["probability"].notna()])
-    lost = predictions.loc[found.index[~found], "serial"]
+    scored = predictions[predictions["probability"].notna()]
+    lost = scored["serial"][~located(scored)]  # an index may stand twice where tables are joined
     return packages.assign(
         cameras=np.select([top & side, top], ["top+side", "top"], "side"),
         sure=~packages["serial"].isin(lost),

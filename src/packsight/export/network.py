@@ -35,7 +35,8 @@ class Scored(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         upright = images.permute(0, 3, 1, 2)
         seen = torch.cat([self.network.mirrored(upright, axes) for axes in self.mirrors])
-        scores = self.network(seen).double().softmax(dim=1)[:, 1]
+        logits = self.network(seen).double()
+        scores = torch.sigmoid(logits[:, 1] - logits[:, 0])  # softmax of two
         return scores.reshape(len(self.mirrors), -1).mean(dim=0)
 
 

@@ -35,7 +35,8 @@ def known_packages(serving: Serving, root: Path, table: pd.DataFrame) -> Known:
     whole, table = table, table[table["perspective"].isin(serving.cameras)]
     held: dict[str, dict[str, Path]] = {}
     for row in table.itertuples():
-        held.setdefault(row.serial, {})[row.perspective] = root / row.path
+        # Of a burst the first, for the line decides on one image of each camera.
+        held.setdefault(row.serial, {}).setdefault(row.perspective, root / row.path)
     splits = {run.name: _splits(run, whole, root) for runs in serving.runs.values() for run in runs}
     later = {Split.VAL.value, Split.TEST.value}
     later_in = {s for of in splits.values() for s, split in of.items() if split in later}

@@ -47,7 +47,7 @@ class LineModel:
         models = {
             part: Ensemble([networks[name] for name in names]) for part, names in held.parts.items()
         }
-        inspector = Inspector(models, held.fusion, held.decision)
+        inspector = Inspector(models, held.fusion, held.decision, side_by_side=threads != 1)
         known = Reference.from_dict(held.reference) if held.reference else Reference({}, 0)
         return cls(inspector, _described(held), known)
 

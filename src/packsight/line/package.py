@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from packsight.decision.terms import Action
 from packsight.domain import THRESHOLD, Perspective
 from packsight.imaging.decode import UnusableImageError, read_rgb
 from packsight.line.ensemble import Ensemble
+from packsight.line.profile import profile
 from packsight.line.verdict import ImageSeen, Verdict
 
 PARTS = ("decode", "locate", "crop", "network", "fuse")  # of the time that a package takes
@@ -26,6 +28,12 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self.seconds = dict.fromkeys(PARTS, 0.0)
+
+    def take(self, seconds: Mapping[str, float], side_by_side: bool) -> None:
+        """Those of one of several images; of images side by side the slowest counts."""
+        for part, of in seconds.items():
+            before = self.seconds[part]
+            self.seconds[part] = max(before, of) if side_by_side else before + of
 
     @contextmanager
     def on(self, part: str) -> Iterator[None]:
@@ -47,7 +55,8 @@ class Inspector:
     """Scores packages and decides on them.
 
     `models` are those of each camera, or of both images as a pair under any name. Without a
-    `decision` a package is rejected from a score of 0.5 on.
+    `decision` a package is rejected from a score of 0.5 on. `side_by_side` looks at a package's
+    images at once, which is for one package at a time.
     """
 
     def __init__(
@@ -55,7 +64,10 @@ class Inspector:
         models: Mapping[str, Ensemble[Any]],
         fusion: LateFusion | None = None,
         decision: Decision | None = None,
+        *,
+        side_by_side: bool = False,
     ) -> None:
+        self._pool = ThreadPoolExecutor(len(Perspective)) if side_by_side else None
         self.models = dict(models)
         self.fusion = fusion
         self.decision = decision
@@ -68,13 +80,11 @@ class Inspector:
         watch = Stopwatch()
         told: list[ImageSeen] = []
         looked: dict[str, Looked] = {}
-        for camera in sorted(images, key=_place):
-            found = self._look(camera, images[camera], watch)
+        for camera, found, seconds in self._look_at(images):
+            watch.take(seconds, side_by_side=self._pool is not None)
             if isinstance(found, Looked):
                 looked[camera] = found
-                told.append(found.told)
-            else:
-                told.append(found)
+            told.append(found.told if isinstance(found, Looked) else found)
         score, by_camera = self._score(looked, watch)
         with watch.on("fuse"):
             sure = all(item.told.crop != "frame" for item in looked.values())
@@ -84,6 +94,18 @@ class Inspector:
         return Verdict(
             serial, action, reason, _number(score), probability, cameras, (*seen,), watch.seconds
         )
+
+    def _look_at(
+        self, images: Mapping[str, Path]
+    ) -> list[tuple[str, Looked | ImageSeen, dict[str, float]]]:
+        """Each camera's image, looked at by a thread of its own where they do not work already."""
+
+        def look(camera: str) -> tuple[str, Looked | ImageSeen, dict[str, float]]:
+            watch = Stopwatch()
+            return camera, self._look(camera, images[camera], watch), watch.seconds
+
+        cameras = sorted(images, key=_place)
+        return [*(self._pool.map(look, cameras) if self._pool else map(look, cameras))]
 
     def _look(self, camera: str, file: Path, watch: Stopwatch) -> Looked | ImageSeen:
         model = self.pair or self.models.get(camera)
@@ -98,11 +120,12 @@ class Inspector:
             windows, crop = model.locate(frame, camera)
         with watch.on("crop"):
             views = model.cut(frame, windows)
-        brightness, sharpness = _light(frame)
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        brightness, sharpness = _light(grey)
         height, width = frame.shape[:2]
         seen = ImageSeen(
             camera, str(file), crop=crop, window=windows[0], size=(height, width),
-            brightness=brightness, sharpness=sharpness,
+            brightness=brightness, sharpness=sharpness, profile=profile(grey),
         )  # fmt: skip
         return Looked(seen, views)
 
@@ -145,9 +168,8 @@ def _place(camera: str) -> tuple[bool, int, str]:
     return camera not in known, known.index(camera) if camera in known else 0, camera
 
 
-def _light(frame: np.ndarray) -> tuple[float, float]:
+def _light(grey: np.ndarray) -> tuple[float, float]:
     """Mean grey value of a frame, and the variance of its Laplacian."""
-    grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
     return round(cv2.mean(grey)[0], 2), round(float(deviation[0, 0]) ** 2, 2)
 

@@ -6,10 +6,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from packsight.decision.terms import Action
+from packsight.line.profile import agreement, usual
 from packsight.line.verdict import ImageSeen, Verdict
 
+STILL = ("rows", "columns")  # agreement of what stands still with its usual place
 PLACED = ("x", "y", "width", "height", "angle")  # of the window, where the package was located
-SIGNALS = ("score", "brightness", "sharpness", *PLACED)
+SIGNALS = ("score", "brightness", "sharpness", *STILL, *PLACED)
+MANY = 200  # images, beside which one of them hardly changes what is usual
 FRAME = "frame"  # an image's crop where the package was not found
 
 
@@ -20,6 +23,8 @@ class CameraReference:
     score: tuple[float, ...] = ()  # raw probability of damaged
     brightness: tuple[float, ...] = ()  # mean grey value, 0..255
     sharpness: tuple[float, ...] = ()  # variance of the Laplacian
+    rows: tuple[float, ...] = ()  # correlation of what stands still with that in all other images
+    columns: tuple[float, ...] = ()
     x: tuple[float, ...] = ()  # the window's centre, as a share of the frame's width
     y: tuple[float, ...] = ()  # and of its height
     width: tuple[float, ...] = ()  # the window's size, as shares of the frame's
@@ -27,6 +32,7 @@ class CameraReference:
     angle: tuple[float, ...] = ()  # degrees
     images: int = 0  # that could be read
     located: float = 1.0  # share of those in which the package was found
+    profile: str = ""  # what stands still, the median of all
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class Reference:
         """The inverse of `to_dict`, also of what went through JSON."""
         cameras = {
             camera: CameraReference(
-                **held | {name: tuple(map(float, held[name])) for name in SIGNALS}
+                **held | {name: tuple(map(float, held.get(name, ()))) for name in SIGNALS}
             )
             for camera, held in values["cameras"].items()
         }
@@ -74,11 +80,16 @@ class Reference:
         return cls(cameras, int(values["packages"]), score, dict(values["decisions"]))
 
 
-def measures(image: ImageSeen) -> dict[str, float]:
-    """The signals of an image that are known, by name; windows as shares of the frame."""
+def measures(image: ImageSeen, still: str = "") -> dict[str, float]:
+    """The signals of an image that are known, by name; windows as shares of the frame.
+
+    `still` is the usual profile of its camera's images.
+    """
     found: dict[str, float | None] = {
         "score": image.score, "brightness": image.brightness, "sharpness": image.sharpness
     }  # fmt: skip
+    if still and image.profile:
+        found |= agreement(image.profile, still)
     if image.window is not None and image.size is not None and image.crop == "auto":
         height, width = image.size
         x, y, across, down, angle = image.window
@@ -88,10 +99,21 @@ def measures(image: ImageSeen) -> dict[str, float]:
 
 
 def _measured(images: list[ImageSeen]) -> CameraReference:
-    rows = [measures(image) for image in images]
+    profiles = [image.profile for image in images if image.profile]
+    still = usual(profiles) if profiles else ""
+    rows = [
+        measures(image, still if len(profiles) > MANY else _usual_beside(image, images))
+        for image in images
+    ]
     located = sum(image.crop != FRAME for image in images) / len(images)
     signals = {name: _known(row.get(name) for row in rows) for name in SIGNALS}
-    return CameraReference(images=len(images), located=located, **signals)
+    return CameraReference(images=len(images), located=located, profile=still, **signals)
+
+
+def _usual_beside(image: ImageSeen, images: list[ImageSeen]) -> str:
+    """The usual profile of all other images: each would agree too well with its own."""
+    others = [one.profile for one in images if one is not image and one.profile]
+    return usual(others) if others else ""
 
 
 def _known(values: Iterable[float | None]) -> tuple[float, ...]:

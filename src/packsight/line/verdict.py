@@ -19,6 +19,7 @@ class ImageSeen:
     size: tuple[int, int] | None = None  # height and width of the frame, in pixels
     brightness: float | None = None  # mean grey value of the frame, 0..255
     sharpness: float | None = None  # variance of the Laplacian of its grey values
+    profile: str = ""  # what stands still in it, as packsight.line.profile tells
 
 
 @dataclass(frozen=True)

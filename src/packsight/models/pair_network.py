@@ -35,7 +35,9 @@ class PairNetwork(Network):
         top, side = self.normalised(images).chunk(2, dim=3)
         if self.side_backbone is None:
             # One pass, so that batch normalisation sees both cameras as it will in use.
-            features = self.backbone(torch.cat([top, side])).chunk(2)
+            # Divided by a number that is known, not by the batch's: an exported network keeps it.
+            both = self.backbone(torch.cat([top, side])).unflatten(0, (2, -1))
+            features = both[0], both[1]
         else:
             features = self.backbone(top), self.side_backbone(side)
         return self.classifier(torch.cat(features, dim=1))

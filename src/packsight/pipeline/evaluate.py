@@ -76,7 +76,8 @@ def evaluate_run(
     """Score splits and write predictions.csv, metrics.json and figures/ to a folder."""
     from packsight.evaluation.scoring import metrics_table, write_evaluation
 
-    metrics = write_evaluation(predictions_of(run, data, splits, device), folder)
+    images = predictions_of(run, data, splits, device)
+    metrics = write_evaluation(images, folder, run.config.burst)
     for split in splits:
         console.print(metrics_table(metrics[split], f"{run.title}, {split} split"))
     return metrics
@@ -85,7 +86,7 @@ def evaluate_run(
 def predictions_of(
     run: "Run", data: "PackageDataModule", splits: "list[Split]", device_name: str
 ) -> "dict[Split, pd.DataFrame]":
-    """Splits scored with a run's best weights, in the precision of its training."""
+    """Images of splits, scored with a run's best weights, in the precision of its training."""
     from packsight.evaluation.scoring import score_split
     from packsight.training import precision as precisions
 

@@ -16,6 +16,7 @@ def explain(cfg: DictConfig) -> list[Path]:
 
     split, folders = Split(cfg.split), []
     with find_runs(cfg.run, cfg.member, int(cfg.max_unpacked_gb * 10**9)) as runs:
+        from packsight.evaluation.shots import pool_shots
         from packsight.explanation.attribution import Scorer
         from packsight.explanation.baselines import Baselines, parse_baselines
         from packsight.explanation.selection import select
@@ -30,7 +31,8 @@ def explain(cfg: DictConfig) -> list[Path]:
         for run in runs:
             console.print(f"[bold]{run.title}[/]", highlight=False)
             data = data_of(run, cfg)
-            predictions = predictions_of(run, data, [split], cfg.device)[split]
+            scored = predictions_of(run, data, [split], cfg.device)[split]
+            predictions = pool_shots(scored, run.config.burst)
             images = [*map(str, cfg.images)]
             chosen = select(predictions, split, cfg.per_outcome, images, cfg.measured)
             folder = results_folder(run, "explanations", cfg.run, cfg.output, cfg.outputs)

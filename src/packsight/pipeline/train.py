@@ -70,9 +70,9 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
     cfg.manifest = sha256(root / "manifest.csv")
     weights = weights_file(cfg.model.weights, cfg.model.backbone)
     cfg.weights_content = sha256(weights) if weights else None
-    tell_gaps(
-        manifest, stored_split_settings(root), cfg.perspective.cameras, cfg.data.fold, cfg.monitor
-    )
+    settings = stored_split_settings(root)
+    cfg.data.split = str(settings.split)  # of data that were prepared elsewhere
+    tell_gaps(manifest, settings, cfg.perspective.cameras, cfg.data.fold, cfg.monitor)
     return root, int(manifest["perspective"].isin(list(cfg.perspective.cameras)).sum())
 
 

@@ -33,6 +33,7 @@ class Name(NamedTuple):
 
     serial: str | None
     perspective: str | None
+    shot: int = 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ class Candidate:
     label: str
     part: str  # of the source: "train", "val", "test" or ""
     boxes: tuple[Box, ...] = ()  # that the source's table gives it
+    shot: int = 0  # the number of a burst's image, where it is told
+    group: str = ""  # what it must not part from
+    time: str = ""  # when it was taken, as it is told
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -52,6 +56,7 @@ class Candidate:
 
 
 Read = Callable[[str], Candidate | Rejected]  # what a layout makes of a path
+MaskKey = tuple[str, str, str, str]  # an image's key, and what `stem` its path would have
 
 
 def walk(root: Path, target: Path | None = None) -> tuple[list[str], list[Rejected]]:
@@ -133,9 +138,9 @@ def serial_problem(serial: str) -> str:
 
 def by_role(
     paths: Iterable[str], read: Read
-) -> tuple[dict[tuple[str, str, str], str], dict[str, str], list[str], list[Rejected]]:
+) -> tuple[dict[MaskKey, str], dict[str, str], list[str], list[Rejected]]:
     """Masks by what they mask, annotations by `stem`, other files, and second ones for an image."""
-    masks: dict[tuple[str, str, str], str] = {}
+    masks: dict[MaskKey, str] = {}
     annotations: dict[str, str] = {}
     others, rejected = [], []
     for path in paths:
@@ -144,7 +149,7 @@ def by_role(
             fits = read(_masked(pure))
             if not isinstance(fits, Candidate):
                 rejected.append(fits._replace(path=path))
-            elif (first := masks.setdefault(fits.key, path)) != path:
+            elif (first := masks.setdefault((*fits.key, stem(fits.path)), path)) != path:
                 rejected.append(Rejected(path, "second mask of one image", f"the first is {first}"))
         elif pure.suffix.lower() == ".xml":
             if (first := annotations.setdefault(stem(path), path)) != path:

@@ -12,7 +12,8 @@ from packsight.preparation.reading import Layout, Reader
 from packsight.preparation.regex_time import check_time
 from packsight.preparation.vocabulary import CAMERA_WORDS, LABEL_WORDS, SPLIT_WORDS, Vocabulary
 
-FIELDS = ("label", "perspective", "serial", "split")  # and {anything}
+FIELDS = ("label", "perspective", "serial", "split", "shot", "group", "time")  # and {anything}
+NUMBER = "[0-9]{1,9}"  # what a shot is
 SEPARATORS = re.compile(r"[/_\-. ]+")
 _FIELD = re.compile(r"\{(\w*)\}")
 
@@ -80,7 +81,7 @@ def _as_regex(text: str, spellings: Mapping[str, Iterable[str]]) -> str:
         else:
             name = "perspective" if piece == "camera" else piece
             words = sorted(spellings.get(name, ()), key=lambda word: (-len(word), word))
-            some = "|".join(map(re.escape, words)) or "[^/]+?"
+            some = "|".join(map(re.escape, words)) or (NUMBER if name == "shot" else "[^/]+?")
             regex += f"(?P<{name}__{place}>{some})"
     return regex
 
@@ -104,6 +105,9 @@ class PatternReader(Reader):
             "perspective": self.words.camera,
             "split": self.words.split,
             "serial": str,
+            "shot": _number,
+            "group": str,
+            "time": str,
         }
         known: dict[str, str] = {"perspective": self.camera or "", "label": ""}
         met = []
@@ -115,18 +119,24 @@ class PatternReader(Reader):
             if len({*meanings.values()}) > 1:
                 return Rejected(path, f"path says two things of the {field}", " and ".join(values))
             known[field] = str(meanings[values[0]])
-            met += [(value, known[field]) for value in values if field != "serial"]
+            if field in ("label", "perspective", "split"):
+                met += [(value, known[field]) for value in values]
         for field in ("label", "perspective", "serial"):
             if not known.get(field):
                 return Rejected(path, f"path does not tell the {field}")
         part = known.get("split", self.words.part(pure.parent.parts))
-        image = Candidate(path, known["serial"], known["perspective"], known["label"], part)
+        image = Candidate(
+            path, known["serial"], known["perspective"], known["label"], part,
+            shot=int(known.get("shot", 0)), group=known.get("group", ""),
+            time=known.get("time", ""),
+        )  # fmt: skip
         return self.candidate(image, *met)
 
 
 @dataclass(frozen=True)
 class PatternLayout(Layout):
-    """`pattern` has the fields label, perspective, serial and, where there is one, split.
+    """`pattern` has the fields label, perspective and serial, and where there are, split, shot,
+    group and time.
 
     `camera` took all images of a pattern without perspective.
     """
@@ -165,12 +175,18 @@ class PatternLayout(Layout):
             return Name(
                 next(iter(said.get("serial", [])), None),
                 next(iter(filter(None, cameras)), self.camera),
+                int(next(filter(None, map(_number, said.get("shot", []))), 0)),
             )
 
         return name
 
     def values(self) -> dict[str, object]:
         return super().values() | {"pattern": self.pattern, "camera": self.camera}
+
+
+def _number(text: str) -> str | None:
+    """A shot's number without leading zeros; None for what is none."""
+    return str(int(text)) if re.fullmatch(NUMBER, text) else None
 
 
 def _spellings(layout: Layout, words: Vocabulary, paths: Sequence[str]) -> dict[str, set[str]]:

@@ -11,16 +11,25 @@ from packsight.preparation.reading import Layout, Reader
 from packsight.preparation.vocabulary import Vocabulary
 
 _DIGITS = re.compile(r"[0-9]{13}(?![0-9])")
+_SHOT = re.compile(r"(.+)_([0-9]{1,9})")
 
 
 def parse_name(stem: str, words: Vocabulary) -> Name:
-    """Serial and camera from a file's name without suffix: `<serial>_<perspective>`.
+    """Serial, camera and shot from a file's name without suffix: `<serial>_<perspective>_<shot>`.
 
     What stands between a serial of 13 digits and the camera is left out.
     """
-    ending, digits = words.ending(stem), _DIGITS.match(stem)
+    (ending, shot), digits = _ending(stem, words), _DIGITS.match(stem)
     serial = digits[0] if digits else (ending[0] if ending else None)
-    return Name(serial or None, ending[2] if ending else None)
+    return Name(serial or None, ending[2] if ending else None, shot)
+
+
+def _ending(stem: str, words: Vocabulary) -> tuple[tuple[str, str, str] | None, int]:
+    """`Vocabulary.ending` of a name, and the number of its burst that stands behind it, or 0."""
+    ending, numbered = words.ending(stem), _SHOT.fullmatch(stem)
+    if ending or not numbered or not (before := words.ending(numbered[1])):
+        return ending, 0
+    return before, int(numbered[2])
 
 
 class StandardReader(Reader):
@@ -32,7 +41,7 @@ class StandardReader(Reader):
         label, folder = self.words.label(named), self.words.camera(seen)
         if label is None or folder is None:
             return Rejected(path, "not in a <label>/<perspective>/ folder")
-        ending = self.words.ending(pure.stem)
+        ending, shot = _ending(pure.stem, self.words)
         # Two images of one package would else be two packages.
         digits = _DIGITS.match(pure.stem)
         if not ending or not ending[0] or (digits and digits[0] != ending[0]):
@@ -40,7 +49,8 @@ class StandardReader(Reader):
         serial, word, perspective = ending
         if perspective != folder:
             return Rejected(path, "name and folder disagree on the perspective")
-        image = Candidate(path, serial, perspective, label, self.words.part(above))
+        part = self.words.part(above)
+        image = Candidate(path, serial, perspective, label, part, shot=shot)
         return self.candidate(image, (named, label), (seen, folder), (word, folder))
 
 
@@ -53,9 +63,9 @@ class StandardLayout(Layout):
     @property
     def form(self) -> str:
         return (
-            f"<label>/<perspective>/<serial>_<perspective>.<{'|'.join(_short())}> (label damaged "
-            "or intact, perspective top or side, or such words in English, Portuguese, German or "
-            "Spanish)"
+            f"<label>/<perspective>/<serial>_<perspective>.<{'|'.join(_short())}>, with _1, _2 … "
+            "behind the perspective where there are several (label damaged or intact, perspective "
+            "top or side, or such words in English, Portuguese, German or Spanish)"
         )
 
     def reader(self, root: Path, paths: Sequence[str]) -> Reader:

@@ -3,27 +3,18 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import Any
-
-import numpy as np
-import pandas as pd
 
 from packsight.domain import Box
 from packsight.errors import UserError
 from packsight.preparation.layout import IMAGE_SUFFIXES, Candidate, Name, Rejected, stem, walk
 from packsight.preparation.places import Places
 from packsight.preparation.reading import Layout, Reader
-from packsight.preparation.table_size import check_size
+from packsight.preparation.table_file import SUFFIXES, read_content, rows_of
 from packsight.preparation.vocabulary import normal, spelt
-from packsight.system.files import reading, sha256
-from packsight.system.tables import read_table
+from packsight.system.files import sha256
 
-SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx")
-# What reads a kind of table that pandas does not read alone.
-ENGINES = {".parquet": "pyarrow", ".xlsx": "openpyxl"}
-REMEDY = "export it again, or give another layout.table="
 # Usual names of columns, compared as words of a source are.
 COLUMNS: Mapping[str, Sequence[str]] = {
     "path": spelt("""path file filename file_name filepath image image_path image_file arquivo
@@ -36,8 +27,12 @@ COLUMNS: Mapping[str, Sequence[str]] = {
         resultado klasse zustand ergebnis clase"""),
     "split": spelt("split subset partition"),
     "box": spelt("box boxes bbox bboxes caixa caja"),
+    # Not day or shift: a column of these may be there for another reason.
+    "group": spelt("group group_id batch batch_id lot grupo lote gruppe charge"),
+    "time": spelt("""time timestamp datetime date_time captured_at taken_at zeit zeitstempel
+        aufnahmezeit data_hora fecha_hora"""),
 }
-OPTIONAL = ("split", "box")
+OPTIONAL = ("split", "box", "group", "time")
 _NUMBER = r"[-+]?\d+(?:\.\d+)?"
 _BOX = re.compile(rf"\s*\[?\s*({_NUMBER})" + rf"[\s,]+({_NUMBER})" * 3 + r"\s*\]?\s*")
 
@@ -51,7 +46,7 @@ class TableReader(Reader):
         super().__init__(layout.words)
         table, inside = layout.find(root, paths)
         self.taken = [inside] if inside else []
-        read = _content(table)
+        read = read_content(table)
         columns = layout.choose(inside or str(table), [*read.columns], labelled)
         chosen = ", ".join(f"{name} in {column!r}" for name, column in columns.items())
         self.told = f"{table.name}: {len(read)} rows, {chosen}"
@@ -59,7 +54,7 @@ class TableReader(Reader):
         self._by_stem: dict[str, str] = {}
         places = Places(root, paths)
         disagree = set()
-        for number, row in enumerate(_rows(read, columns), start=2):
+        for number, row in enumerate(rows_of(read, columns), start=2):
             if not any(row.values()):
                 continue
             path, problem = places.find(row["path"])
@@ -96,7 +91,10 @@ class TableReader(Reader):
         if boxes is None:
             return Rejected(path, "box that is not xmin ymin xmax ymax", row["box"])
         words = ((row["label"], str(label)), (row["perspective"], str(camera)))
-        image = Candidate(path, row["serial"], str(camera), str(label), str(split), boxes)
+        image = Candidate(
+            path, row["serial"], str(camera), str(label), str(split), boxes,
+            group=row.get("group", ""), time=row.get("time", ""),
+        )  # fmt: skip
         return self.candidate(image, *words)
 
 
@@ -192,57 +190,3 @@ def parse_boxes(text: str) -> tuple[Box, ...] | None:
         xmin, ymin, xmax, ymax = (round(float(number)) for number in numbers.groups())
         found.append((xmin, ymin, xmax, ymax))
     return tuple(found)
-
-
-def _content(path: Path) -> pd.DataFrame:
-    """A table with its columns' names. A row with too many fields holds "\\0" alone."""
-    kind, suffix = "a table of images", path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise UserError(f"{path} is no table that can be read; use {', '.join(SUFFIXES)}.")
-    check_size(path)
-    if suffix in ENGINES:
-        table = _read_with(ENGINES[suffix], path)
-    else:
-        with reading(path, kind, REMEDY), path.open("rb") as file:
-            head = file.readline(1 << 16)
-        separator = max((b",", b";", b"\t"), key=head.count).decode()
-        table = read_table(
-            path, (), str, 1, kind, REMEDY, sep=separator, keep_default_na=False, engine="python",
-            on_bad_lines=lambda fields: ["\0"], encoding_errors="replace", skip_blank_lines=False,
-        )  # fmt: skip
-    table.columns = [str(name).lstrip("\ufeff").strip() for name in table.columns]
-    return table
-
-
-def _read_with(engine: str, path: Path) -> pd.DataFrame:
-    if find_spec(engine) is None:
-        raise UserError(
-            f"{path} needs {engine}, which is not installed; use pip install 'packsight[tables]', "
-            "or export the table as CSV."
-        )
-    try:
-        if engine == "pyarrow":
-            return pd.read_parquet(path, engine="pyarrow")
-        return pd.read_excel(path, engine="openpyxl", dtype=object, keep_default_na=False)
-    except Exception as error:  # what these raise on damaged files is not documented
-        told = " ".join(str(error).split())[:200]
-        raise UserError(f"{path} cannot be read as a table ({told}); {REMEDY}.") from error
-
-
-def _rows(table: pd.DataFrame, columns: Mapping[str, str]) -> list[dict[str, str]]:
-    """Each row's texts, by what they are."""
-    values = {name: [_text(value) for value in table[column]] for name, column in columns.items()}
-    return [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
-
-
-def _text(value: Any) -> str:
-    """A cell as text: whole numbers without a point, what is missing as nothing."""
-    if isinstance(value, str):
-        return value.strip()
-    if value is None or value is pd.NA or value is pd.NaT:
-        return ""
-    if isinstance(value, float | np.floating):
-        return (
-            "" if np.isnan(value) else f"{value:.0f}" if float(value).is_integer() else f"{value}"
-        )
-    return str(value).strip()

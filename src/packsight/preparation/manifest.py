@@ -29,9 +29,12 @@ COLUMNS: tuple[str, ...] = (
     "crop_source",
     "upright",
 )
+# Columns that are written only where some image needs them, so that a manifest without bursts and
+# groups is the same file as ever; with what stands for them elsewhere.
+FURTHER: dict[str, Any] = {"shot": 0, "group": ""}
 KIND, REMEDY = "a manifest of packsight", "prepare the images again"
 FARTHEST = 10**6  # pixels
-_NUMBERS = {"width": "int64", "height": "int64", "fold": "Int64"}
+_NUMBERS = {"width": "int64", "height": "int64", "fold": "Int64", "shot": "int64"}
 
 
 def not_prepared(path: Path) -> UserError:
@@ -44,8 +47,9 @@ def not_prepared(path: Path) -> UserError:
 def read_manifest(folder: Path) -> pd.DataFrame:
     """Read `manifest.csv`: text columns ("" where empty), integer sizes, nullable integer folds.
 
-    Raises UserError where the file is missing, is not a manifest, or holds what no preparation
-    writes: boxes that are none, two images of one package and camera, a package in two splits.
+    `shot` counts the images of one package and camera from 0 on, packages of a `group` are in one
+    split and fold. Raises UserError where the file is missing, is not a manifest, or holds what no
+    preparation writes: boxes that are none, one shot twice, a package in two splits.
     """
     path = folder / NAME
     if not path.is_file():
@@ -53,17 +57,27 @@ def read_manifest(folder: Path) -> pd.DataFrame:
     table = read_table(path, COLUMNS, str, 1, KIND, REMEDY, keep_default_na=False)
     with reading(path, KIND, REMEDY):
         table["fold"] = pd.to_numeric(table["fold"].replace("", pd.NA))
-        table = table[list(COLUMNS)].astype(_NUMBERS)
+        table = table.assign(
+            **{name: value for name, value in FURTHER.items() if name not in table}
+        )
+        table = table[[*COLUMNS, *FURTHER]].astype(_NUMBERS)
         for name, known in (("perspective", Perspective), ("split", Split)):
             if others := sorted(set(table[name]) - set(known)):
                 raise ValueError(f"{name} is {others[0]!r}")
-        again = table.duplicated(["serial", "perspective"])
+        again = table.duplicated(["serial", "perspective", "shot"])
         if again.any():
             raise ValueError(f"{table['serial'][again.idxmax()]} has two images of one camera")
-        parts = table.groupby("serial")[["label", "split", "fold"]].nunique(dropna=False)
-        if (parts > 1).any(axis=None):
-            serial = parts.gt(1).any(axis=1).idxmax()
-            raise ValueError(f"{serial} is in two splits or folds, or has two labels")
+        if (table["shot"] < 0).any():
+            raise ValueError(f"shot is {table['shot'].min()}")
+        grouped = table[table["group"] != ""]
+        for key, rows, one in (
+            ("serial", table, ["label", "split", "fold", "group"]),
+            ("group", grouped, ["split", "fold"]),
+        ):
+            parts = rows.groupby(key)[one].nunique(dropna=False)
+            if (parts > 1).any(axis=None):
+                name = parts.gt(1).any(axis=1).idxmax()
+                raise ValueError(f"{name} is in two splits or folds, or has two labels or groups")
         for row in table.to_dict("records"):
             _check(row)
     return table
@@ -90,7 +104,9 @@ def _check(row: dict[str, Any]) -> None:
 
 
 def write_manifest(table: pd.DataFrame, folder: Path) -> None:
-    """Write `manifest.csv`, sorted by serial and perspective."""
-    ordered = table[list(COLUMNS)].sort_values(["serial", "perspective"])
+    """Write `manifest.csv`, sorted by serial, perspective and shot."""
+    used = [name for name, none in FURTHER.items() if name in table and table[name].ne(none).any()]
+    order = ["serial", "perspective", *(["shot"] if "shot" in used else [])]
+    ordered = table[[*COLUMNS, *used]].sort_values(order)
     with replacing(folder / NAME) as temporary:
         ordered.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")

@@ -6,12 +6,14 @@ from pathlib import Path
 import pandas as pd
 from rich.markup import escape
 
-from packsight.domain import LABELS, format_boxes
+from packsight.domain import LABELS, SplitBy, format_boxes
 from packsight.errors import UserError
 from packsight.imaging.belt_file import save_belts
 from packsight.imaging.encode import write_image
 from packsight.preparation import manifest
+from packsight.preparation.bursts import shots_of
 from packsight.preparation.coverage import described
+from packsight.preparation.division import divide
 from packsight.preparation.fingerprint import remember, source_fingerprint, source_listing
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.location import learn_and_locate, location_digest
@@ -19,7 +21,7 @@ from packsight.preparation.near_duplicates import near_duplicates, told
 from packsight.preparation.prepared import SUMMARY, data_root
 from packsight.preparation.reading import Layout
 from packsight.preparation.scan import Scan, UsableImage, scan
-from packsight.preparation.splits import SplitSettings, assign_folds, assign_splits
+from packsight.preparation.splits import SplitSettings
 from packsight.preparation.summary import crop_sheet, prepared_sheet, show_summary, summarise
 from packsight.preparation.target import archive_of, pack_target, replacing_folder, stands
 from packsight.preparation.understanding import Understood, show_understood, understand
@@ -31,8 +33,6 @@ from packsight.system.files import (
     write_json,
 )
 from packsight.system.room import expect_room
-
-HELD_OUT = ("test", "val", "train", "")  # parts of a source, the one that counts most first
 
 
 def prepare(
@@ -54,7 +54,12 @@ def prepare(
     """
     source, target, settings = Path(source), Path(target), settings or SplitSettings()
     layout = layout or StandardLayout()
-    traced = settings.values() | layout.traced()
+    traced = settings.traced() | layout.traced()
+    if settings.split == SplitBy.BY_FILE_TIME and source.is_file():
+        raise UserError(
+            f"data.split=by_file_time needs a folder, for what {source} unpacks to is new; unpack "
+            "it with its times, or use data.split=by_time."
+        )
     with as_folder(source, int(max_unpacked_gb * 10**9)) as root:
         _check_raw(source, root)
         # First what is cheap: what changes while the rest is read will be noticed.
@@ -73,7 +78,8 @@ def prepare(
         expect_room(target, 2 * size, "prepared data")
         with replacing_folder(target) as folder, temporary_folder() as work:
             found = scan(understood, root, work)
-            table = _table(found.images, settings)
+            divided = divide(found.images, root, settings)
+            table = _table(found.images, divided.packages)
             _write_images(found.images, folder)
             table, belts = learn_and_locate(table, folder)
             save_belts(belts, folder)
@@ -92,6 +98,7 @@ def prepare(
                 **settings.values(),
                 "layout": layout.values(),
                 **summarise(table, found.rejected),
+                **({"times": divided.times} if divided.times else {}),
                 "near_duplicates": alike,
             }
             write_json(folder / SUMMARY, summary)
@@ -100,10 +107,8 @@ def prepare(
     pack_target(target)
     remember(target, listing, fingerprint)
     show_summary(summary)
-    if table["fold"].isna().all():
-        console.print(
-            f"[yellow]no folds: a label has fewer than data.folds={settings.folds} packages"
-        )
+    for line in divided.told:
+        console.print(f"[yellow]{escape(line)}", soft_wrap=True, highlight=False)
     if alike["count"]:
         console.print(f"[yellow]{told(alike)}", soft_wrap=True, highlight=False)
     for line in described(table, settings):
@@ -137,11 +142,12 @@ def _check_raw(source: Path, root: Path) -> None:
         )
 
 
-def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
-    """The manifest of usable images, with splits and folds."""
+def _table(images: list[UsableImage], packages: pd.DataFrame) -> pd.DataFrame:
+    """The manifest of usable images, of packages with split, fold and group."""
+    shots = shots_of(images)
     rows = []
     for image in images:
-        path, mask = _places(image)
+        path, mask = _places(image, shots[image.path])
         rows.append(
             {
                 "serial": image.serial,
@@ -154,33 +160,28 @@ def _table(images: list[UsableImage], settings: SplitSettings) -> pd.DataFrame:
                 "package_box": format_boxes(image.package_box),
                 "damage_boxes": format_boxes(image.damage_boxes),
                 "mask": mask,
-                "part": image.part,
+                "shot": shots[image.path],
             }
         )
     table = pd.DataFrame(rows)
-    # A package with any image in the source's test part belongs there altogether.
-    by_serial = table.groupby("serial")
-    parts = by_serial["part"].agg(lambda part: min(part, key=HELD_OUT.index))
-    packages = pd.DataFrame({"label": by_serial["label"].first(), "split": parts})
-    splits = assign_splits(packages, settings.fractions, settings.split_seed)
-    folds = pd.Series(pd.NA, index=packages.index, dtype="Int64")
-    rarest = packages["label"][packages["split"] != "test"].value_counts().min()
-    if settings.folds <= rarest:
-        folds = assign_folds(packages, settings.folds, settings.split_seed)
-    table["split"] = table["serial"].map(splits)
-    table["fold"] = table["serial"].map(folds).astype("Int64")
-    return table.sort_values(["serial", "perspective"], ignore_index=True)
+    for column in ("split", "fold", "group"):
+        table[column] = table["serial"].map(packages[column])
+    ordered = table.astype({"fold": "Int64"}).sort_values(["serial", "perspective", "shot"])
+    return ordered.reset_index(drop=True)
 
 
-def _places(image: UsableImage) -> tuple[str, str]:
+def _places(image: UsableImage, shot: int) -> tuple[str, str]:
     """Paths of an image and its mask below the data folder."""
     name = f"{image.label}/{image.perspective}/{image.serial}_{image.perspective}"
+    name += f"_{shot}" if shot else ""
     return f"images/{name}{image.suffix}", f"masks/{name}.png" if image.mask else ""
 
 
 def _write_images(images: list[UsableImage], folder: Path) -> None:
+    shots = shots_of(images)
     for image in track(images, "write images"):
-        for origin, place in zip((image.file, image.mask), _places(image), strict=True):
+        places = _places(image, shots[image.path])
+        for origin, place in zip((image.file, image.mask), places, strict=True):
             if origin is None:
                 continue
             try:

@@ -6,19 +6,19 @@ from typing import Any
 
 import pandas as pd
 
-from packsight.domain import LABELS
+from packsight.domain import LABELS, SplitBy
 from packsight.errors import UserError
 from packsight.preparation import manifest
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.manifest import not_prepared, read_manifest
 from packsight.preparation.splits import SplitSettings
 from packsight.system.archive import extract, member_names
-from packsight.system.files import read_json, sha256
+from packsight.system.files import read_json, reading, sha256
 from packsight.system.lock import locked
 
 SUMMARY = "summary.json"
 # What earlier versions had no key for, as they did it.
-BEFORE: dict[str, Any] = {"layout": StandardLayout().values()}
+BEFORE: dict[str, Any] = {"layout": StandardLayout().values(), "split": str(SplitBy.RANDOM)}
 
 
 def is_prepared(source: Path) -> bool:
@@ -64,8 +64,10 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
 def stored_split_settings(root: Path) -> SplitSettings:
     """The settings that prepared data were divided by."""
     keys = ("fractions", "folds", "split_seed")
-    summary = read_json(root / SUMMARY, keys, "prepare the images again")
-    return SplitSettings(summary["fractions"], summary["folds"], summary["split_seed"])
+    summary = BEFORE | read_json(root / SUMMARY, keys, "prepare the images again")
+    with reading(root / SUMMARY, "a summary of packsight", "prepare the images again"):
+        summary["split"] = SplitBy(summary["split"])
+    return SplitSettings(**{key: summary[key] for key in (*keys, "split")})
 
 
 def check_settings(folder: Path, asked: Mapping[str, Any]) -> None:

@@ -12,8 +12,9 @@ from packsight.preparation.layout import Candidate, is_image
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
 from packsight.preparation.layout_pattern import PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
-from packsight.preparation.layout_table import SUFFIXES, TableLayout
+from packsight.preparation.layout_table import TableLayout
 from packsight.preparation.reading import Layout
+from packsight.preparation.table_file import SUFFIXES
 from packsight.preparation.vocabulary import Vocabulary, Words
 
 LOOKED_AT = 400  # images at most; a source is named in few ways

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,7 +30,8 @@ class Reader(ABC):
         if problem := serial_problem(image.serial):
             return Rejected(image.path, problem, image.serial)
         self.met.update(pair for pair in words if normal(pair[0]) != pair[1])
-        return image
+        plain = " ".join("".join(filter(str.isprintable, image.group)).split())
+        return image if plain == image.group else replace(image, group=plain)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ class DataRequest:
     def _check_source(self, source: Path, target: Path) -> None:
         """Raise UserError if the source holds other images now than those that were prepared."""
         limit = int(self.max_unpacked_gb * 10**9)
-        traced = self.settings.values() | self.layout.traced()
+        traced = self.settings.traced() | self.layout.traced()
         holds = known_fingerprint(source, traced, target, limit)
         if holds != made_from(target):
             raise UserError(

@@ -14,12 +14,12 @@ from packsight.imaging.decode import UnusableImageError, decode, decode_mask
 from packsight.preparation.annotations import Annotations
 from packsight.preparation.boxes import boxes_of
 from packsight.preparation.layout import Candidate, Rejected
+from packsight.preparation.masks import masks_of
 from packsight.preparation.understanding import Understood
 from packsight.system.console import track
 from packsight.system.files import making_folder, writing
 
 TWO_LABELS = "serial with two labels"
-SECOND_VIEW = "second image of one package and perspective"
 IDENTICAL = "identical content"
 
 
@@ -49,16 +49,14 @@ def scan(understood: Understood, root: Path, work: Path) -> Scan:
     """
     result = Scan(rejected=[*understood.rejected])
     candidates = understood.candidates
-    masks, annotations = understood.masks, understood.annotations
-    known = {candidate.key for candidate in candidates}
-    result.rejected += [
-        Rejected(path, "mask without an image") for key, path in masks.items() if key not in known
-    ]
+    annotations = understood.annotations
+    masks, rejected = masks_of(candidates, understood.masks)
+    result.rejected += rejected
     candidates, rejected = _without_two_labels(candidates)
     result.rejected += rejected
 
     def check(candidate: Candidate) -> tuple[UsableImage | None, list[Rejected]]:
-        return _check(candidate, root, work, annotations, masks.get(candidate.key))
+        return _check(candidate, root, work, annotations, masks.get(candidate.path))
 
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
         # Larger images are rejected with a reason, so Pillow need not warn as well.
@@ -141,18 +139,13 @@ def _without_two_labels(candidates: list[Candidate]) -> tuple[list[Candidate], l
 
 
 def _without_repetitions(images: list[UsableImage]) -> tuple[list[UsableImage], list[Rejected]]:
-    """Keep the first image of each package and perspective, and of each content."""
+    """Keep the first image of each content."""
     rejected = []
-    views: dict[tuple[str, str, str], UsableImage] = {}
-    for image in images:
-        first = views.setdefault(image.key, image)
-        if first is not image:
-            rejected.append(Rejected(image.path, SECOND_VIEW, f"the first is {first.path}"))
     same = defaultdict(list)
-    for image in views.values():
+    for image in images:
         same[image.sha256].append(image)
     kept = []
-    for image in views.values():
+    for image in images:
         twins = same[image.sha256]
         if len({twin.label for twin in twins}) > 1:
             other = next(twin for twin in twins if twin.label != image.label)

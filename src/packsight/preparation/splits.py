@@ -1,15 +1,17 @@
-"""Who is held out: a function of serial, label and seed alone, never of order or machine."""
+"""Who is held out: a function of serial, label, group, time and seed, never of order or machine."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from packsight.domain import LABELS, Split
+from packsight.domain import LABELS, Split, SplitBy
 from packsight.errors import UserError
+from packsight.preparation.time_order import carve_newest
+from packsight.preparation.units import are_grouped, counts_of, deal, mend, units_of
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,17 @@ class SplitSettings:
     )
     folds: int = 5
     split_seed: int = 0
+    split: str = SplitBy.RANDOM
 
     def values(self) -> dict[str, Any]:
         """As JSON can hold it."""
+        return self.traced() | {"split": str(self.split)}
+
+    def traced(self) -> dict[str, Any]:
+        """The same as part of what prepared data are made from, where earlier ones had no split."""
         fractions = {name: float(share) for name, share in self.fractions.items()}
-        return {"fractions": fractions, "folds": self.folds, "split_seed": self.split_seed}
+        known = {"fractions": fractions, "folds": self.folds, "split_seed": self.split_seed}
+        return known if self.split == SplitBy.RANDOM else known | {"split": str(self.split)}
 
 
 def hash_order(serials: Iterable[str], seed: int) -> list[str]:
@@ -38,8 +46,9 @@ def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: 
 
     `packages` is indexed by serial, with columns `label` and, where the source brought a split,
     `split` ("train", "val", "test" or ""). The validation and test parts that the source brings
-    are kept, and what it does not bring is carved from the rest. Raises UserError for fractions
-    that do not add up to 1, and for a label with fewer packages than splits.
+    are kept, and what it does not bring is carved from the rest. Packages of one `group` stay
+    together, and with a column `time` the newest are held out. Raises UserError for fractions that
+    do not add up to 1, and for a label with fewer packages, or groups of them, than splits.
     """
     names = [split.value for split in Split]
     if (
@@ -54,21 +63,30 @@ def assign_splits(packages: pd.DataFrame, fractions: Mapping[str, float], seed: 
     nothing = pd.Series("", index=packages.index, dtype=object)
     splits = packages.get("split", nothing).astype(object).rename("split")
     held_out = splits.isin(names[1:])
-    carved = [name for name in names if name not in set(splits[held_out])]
-    rest = packages.loc[~held_out, "label"]
-    rest = rest[hash_order(rest.index, seed)]
-    splits[rest.index] = _carve(rest, {name: fractions[name] for name in carved})
+    shares = {name: fractions[name] for name in names if name not in set(splits[held_out])}
+    rest = packages.loc[hash_order(packages.index[~held_out], seed)]
+    if "time" in packages:
+        splits[rest.index] = carve_newest(rest, shares)
+    elif are_grouped(rest):
+        splits[rest.index] = _deal_groups(rest, shares, seed)
+    else:
+        splits[rest.index] = _carve(rest["label"], shares)
     return splits
 
 
 def assign_folds(packages: pd.DataFrame, folds: int, seed: int) -> pd.Series:
     """The fold (Int64) of each package, balanced in size and label.
 
-    <NA> for the test part that the source brought. Raises UserError if a label has fewer packages
-    than there are folds.
+    <NA> for the test part that the source brought. Packages of one `group` stay together. Raises
+    UserError if a label has fewer packages, or groups of them, than there are folds.
     """
     result = pd.Series(pd.NA, index=packages.index, name="fold", dtype="Int64")
-    labels = packages.loc[~_brought_test(packages), "label"]
+    divided = packages[~_brought_test(packages)]
+    if are_grouped(divided) and folds >= 2:
+        dealt_groups = _deal_groups(divided, {str(fold): 1.0 for fold in range(folds)}, seed)
+        result[divided.index] = dealt_groups.astype(int)
+        return result
+    labels = divided["label"]
     counts = {label: int((labels == label).sum()) for label in LABELS}
     if not 2 <= folds <= min(counts.values()):
         raise UserError(
@@ -88,18 +106,25 @@ def fold_splits(manifest: pd.DataFrame, fold: int, settings: SplitSettings) -> p
     that all folds together choose by many packages and not by the same few again and again. Rows
     of the source's own test part get "". Raises UserError if the manifest has no such fold.
     """
+    if settings.split != SplitBy.RANDOM:
+        raise UserError(
+            f"data.fold={fold} is no part of this data, of which data.split={settings.split} holds "
+            "out the newest packages: a fold would be tested by what came after it; leave "
+            "data.fold out, or prepare with data.split=random."
+        )
     packages = manifest.drop_duplicates("serial").set_index("serial")
     folds = sorted(packages["fold"].dropna().unique())
     if fold not in folds:
-        known = f"0 … {folds[-1]}" if folds else "none (too few packages)"
+        known = f"0 … {folds[-1]}" if folds else "none (too few packages or groups)"
         raise UserError(f"data.fold={fold} is not a fold of this data, which has {known}.")
     splits = packages["fold"].eq(fold).map({True: Split.TEST.value}).fillna("")
     others = packages[packages["fold"].ne(fold).fillna(False)]
     others = others.loc[hash_order(others.index, settings.split_seed)]
     # What is cut last is validation: the next fold, whose number is one more.
-    rest = others.iloc[((fold - others["fold"]) % len(folds)).argsort(kind="stable")]["label"]
+    rest = others.iloc[((fold - others["fold"]) % len(folds)).argsort(kind="stable")]
     shares = {name: settings.fractions[name] for name in (Split.TRAIN.value, Split.VAL.value)}
-    splits[rest.index] = _carve(rest, shares)
+    carve = _carve_groups if are_grouped(rest) else lambda rows, parts: _carve(rows["label"], parts)
+    splits[rest.index] = carve(rest, shares)
     return manifest["serial"].map(splits).rename("split")
 
 
@@ -122,6 +147,43 @@ def _brought_test(packages: pd.DataFrame) -> pd.Series:
     if "split" not in packages:
         return pd.Series(False, index=packages.index)
     return packages["split"].eq(Split.TEST.value)
+
+
+def _deal_groups(packages: pd.DataFrame, shares: Mapping[str, float], seed: int) -> pd.Series:
+    """The part of each package, groups whole: the largest first, of equal ones by the seed."""
+    units = units_of(packages)
+    counts = counts_of(units, packages["label"])
+    place = {unit: place for place, unit in enumerate(hash_order(counts.index, seed))}
+    sizes = counts.sum(axis=1)
+    order = sorted(counts.index, key=lambda unit: (-sizes[unit], place[unit]))
+    parts = deal(counts, list(shares.values()), order)
+    if parts is None:
+        raise _too_few_groups(counts, list(shares))
+    return units.map(parts).map(dict(enumerate(shares)))
+
+
+def _carve_groups(packages: pd.DataFrame, shares: Mapping[str, float]) -> pd.Series:
+    """Groups whole, the last ones for the second part while that brings it nearer to its share."""
+    units = units_of(packages)
+    counts = counts_of(units, packages["label"])
+    wanted = np.outer(np.array([*shares.values()]) / sum(shares.values()), counts.sum())
+    parts, held = pd.Series(0, index=counts.index), np.zeros(len(LABELS))
+    for unit in reversed(units.drop_duplicates().tolist()):
+        more = held + counts.loc[unit].to_numpy()
+        if ((more - wanted[1]) ** 2).sum() < ((held - wanted[1]) ** 2).sum():
+            parts[unit], held = 1, more
+    if not mend(parts, counts, wanted):
+        raise _too_few_groups(counts, list(shares))
+    return units.map(parts).map(dict(enumerate(shares)))
+
+
+def _too_few_groups(counts: pd.DataFrame, parts: Sequence[str]) -> UserError:
+    groups = " and ".join(f"{(counts[label] > 0).sum()} with {label} packages" for label in LABELS)
+    into = ", ".join(parts) if set(parts) <= set(Split) else f"{len(parts)} folds"
+    return UserError(
+        f"no group is parted, and there are too few of them to divide into {into} with both labels "
+        f"in each ({groups}); give smaller groups, or leave the group out."
+    )
 
 
 def _carve(labels: pd.Series, fractions: dict[str, float]) -> pd.Series:

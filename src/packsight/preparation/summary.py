@@ -14,6 +14,7 @@ from rich.table import Table
 from packsight.domain import LABELS, Perspective, Split, parse_boxes
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import read_image
+from packsight.preparation.bursts import count_bursts
 from packsight.preparation.layout import Rejected
 from packsight.preparation.scan import IDENTICAL, TWO_LABELS
 from packsight.preparation.splits import hash_order
@@ -50,10 +51,11 @@ def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
             for label in LABELS
         },
         "sizes": Counter(f"{w}x{h}" for w, h in zip(table["width"], table["height"], strict=True)),
+        **_together(table),
         "packages_lacking": {view.value: sorted(packages - seen) for view, seen in serials.items()},
         "not_located": {
             view.value: sorted(
-                table["serial"][(table["perspective"] == view) & (table["crop_source"] == "frame")]
+                {*table["serial"][table["perspective"].eq(view) & table["crop_source"].eq("frame")]}
             )
             for view in Perspective
         },
@@ -63,6 +65,14 @@ def summarise(table: pd.DataFrame, rejected: list[Rejected]) -> dict[str, Any]:
         ),
         "rejected": Counter(item.reason for item in rejected),
     }
+
+
+def _together(table: pd.DataFrame) -> dict[str, Any]:
+    """Bursts and groups, where there are any."""
+    bursts = count_bursts([*zip(table["serial"], table["perspective"], strict=True)])
+    groups = set(table["group"]) - {""}
+    found = {"bursts": bursts._asdict()} if bursts.packages else {}
+    return found | ({"groups": len(groups)} if groups else {})
 
 
 def show_summary(summary: dict[str, Any]) -> None:
@@ -78,6 +88,12 @@ def show_summary(summary: dict[str, Any]) -> None:
     facts.add_row()
     sizes = ", ".join(f"{size} ({count})" for size, count in summary["sizes"].items())
     facts.add_row("packages", str(summary["packages"]))
+    if "bursts" in summary:
+        several = summary["bursts"]
+        said = f"{several['packages']} (up to {several['most']})"
+        facts.add_row("with several images of a camera", said)
+    if "groups" in summary:
+        facts.add_row("groups", str(summary["groups"]))
     facts.add_row("sizes", sizes.replace("x", "×"))
     for view, serials in summary["packages_lacking"].items():
         facts.add_row(f"without a {view} image", _some(serials))
@@ -102,7 +118,8 @@ def prepared_sheet(table: pd.DataFrame, folder: Path, seed: int) -> np.ndarray:
     """
     images, captions, colours = [], [], []
     for label in reversed(LABELS):
-        rows = table[table["label"] == label].sort_values("perspective", ascending=False)
+        rows = table[table["label"].eq(label) & table["shot"].eq(0)]
+        rows = rows.sort_values("perspective", ascending=False)
         views = rows.groupby("serial").size()
         order = sorted(hash_order(views.index, seed), key=lambda serial: -views[serial])
         for serial in order[: SHEET_PACKAGES // 2]:

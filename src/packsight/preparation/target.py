@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from rich.markup import escape
+
 from packsight.errors import UserError
 from packsight.preparation.prepared import SUMMARY, is_prepared, made_from
 from packsight.system.archive import pack
-from packsight.system.files import making_folder, writing
+from packsight.system.console import console
+from packsight.system.files import making_folder, read_json, writing
+
+SECOND_VIEW = "second image of one package and perspective"  # a reason of earlier versions
 
 
 def archive_of(target: Path) -> Path:
@@ -31,14 +36,26 @@ def stands(target: Path, fingerprint: str, overwrite: bool) -> bool:
         )
     if overwrite:
         with suppress(UserError):  # damaged, and to be made anew
-            return made_from(target) == fingerprint
+            return made_from(target) == fingerprint and not _left_out(target)
         return False
     if made_from(target) == fingerprint:
+        if count := _left_out(target):
+            console.print(
+                f"[yellow]{escape(str(target))} leaves out {count} further images of packages, as "
+                "packsight did before it used them all; data.overwrite=true prepares it with them",
+                soft_wrap=True, highlight=False,
+            )  # fmt: skip
         return True
     raise UserError(
         f"{target} was prepared from another source or with other settings; choose another "
         "data.name, or set data.overwrite=true."
     )
+
+
+def _left_out(target: Path) -> int:
+    """How many images an earlier version left out because their package had another one."""
+    rejected = read_json(target / SUMMARY, (), "prepare the images again").get("rejected", {})
+    return int(rejected.get(SECOND_VIEW, 0)) if isinstance(rejected, dict) else 0
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """What a layout makes of a source's files, and how that is told before anything is written."""
 
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -9,7 +10,8 @@ from rich.markup import escape
 from packsight.domain import LABELS, Perspective
 from packsight.errors import UserError
 from packsight.preparation.annotations import Annotations, find_annotations
-from packsight.preparation.layout import Candidate, Rejected, by_role, is_image, walk
+from packsight.preparation.bursts import count_bursts
+from packsight.preparation.layout import Candidate, MaskKey, Rejected, by_role, is_image, walk
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.proposal import nearest
 from packsight.preparation.reading import Layout, Reader
@@ -25,7 +27,7 @@ class Understood:
     paths: list[str]
     candidates: list[Candidate]
     rejected: list[Rejected]
-    masks: dict[tuple[str, str, str], str]  # by what they mask
+    masks: dict[MaskKey, str]  # by what they mask
     annotations: Annotations
     reader: Reader
     advice: str  # settings that would understand more; "" if there are none
@@ -54,6 +56,24 @@ def understand(
         raise _nothing_fits(source, paths, unread + lost, layout, advice)
     rejected = unread + repeated + annotations.rejected + reader.rejected + lost
     return Understood(source, paths, candidates, rejected, masks, annotations, reader, advice)
+
+
+def _together(images: Sequence[Candidate]) -> list[str]:
+    """What is said of bursts and groups, where there are any."""
+    told = []
+    bursts = count_bursts([(image.serial, image.perspective) for image in images])
+    if bursts.packages:
+        told.append(
+            f"several images of a camera: {bursts.packages} packages, up to {bursts.most} images; "
+            "all of them count"
+        )
+    groups = Counter(image.group for image in images)
+    without = groups.pop("", 0)
+    if groups:
+        such = ", ".join(name for name, _ in groups.most_common(EXAMPLES))
+        rest = f"; {without} images have none" if without else ""
+        told.append(f"groups that no split parts: {len(groups)}, such as {such}{rest}")
+    return told
 
 
 def _nothing_fits(
@@ -85,7 +105,7 @@ def show_understood(found: Understood) -> None:
     lines = [found.reader.told] if found.reader.told else []
     if words := ", ".join(f"{word} → {meaning}" for word, meaning in sorted(found.reader.met)):
         lines.append(f"words: {words}")
-    for line in lines:
+    for line in [*lines, *_together(found.candidates)]:
         console.print(escape(line), soft_wrap=True, highlight=False)
     if not found.rejected:
         return

@@ -12,7 +12,7 @@ from packsight import __version__
 from packsight.configuration.stored import read_config
 from packsight.decision.rule import FILE as DECISION
 from packsight.decision.rule import read_decision
-from packsight.domain import LABELS, Split
+from packsight.domain import LABELS, Split, SplitBy
 from packsight.errors import UserError
 from packsight.evaluation.metrics import wilson_interval
 from packsight.reporting.attribution_comparison import COMPARED, AttributionComparison
@@ -117,8 +117,10 @@ def _data(experiment: Path, done: pd.DataFrame) -> list[str]:
             how = f"a fixed split by package ({parts})"
         else:
             how = f"{config.data.folds} folds by package, validation carved from the next one"
+        by_time = config.data.split != SplitBy.RANDOM
+        drawn = f"drawn with data.split_seed={config.data.split_seed}"
         lines.append(
-            f"{name}: {how}, drawn with data.split_seed={config.data.split_seed}; "
+            f"{name}: {how}, {'the newest held out' if by_time else drawn}; "
             f"{counts['damaged']} damaged and {counts['intact']} intact packages were tested"
             + (f"; manifest `{config.manifest[:16]}`." if config.manifest else ".")
         )

@@ -18,7 +18,7 @@ from packsight.system.files import read_json, reading
 NAMED = ("name", "data.name", "data.fold", "manifest", "weights_content", "model.backbone",
          "model.architecture", "perspective", "precision", "seed")  # fmt: skip
 INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "layout",
-         "data.source", "data.num_workers", "data.cache_gb", "data.max_unpacked_gb",
+         "data.source", "data.split", "data.num_workers", "data.cache_gb", "data.max_unpacked_gb",
          "data.overwrite")  # fmt: skip
 STORED = "."  # the folder of a configuration that is portable already
 LONGEST = 100  # letters of a folder's name, of which every system takes as many

@@ -24,7 +24,7 @@ COLOURS = {
     Action.REJECT: (215, 48, 39),
     Action.INSPECT: (176, 104, 0),
 }
-TRIES, PAUSE_S = 40, 0.05  # for a file that is being moved
+MOVING_S, PAUSE_S = 2.0, 0.05  # while a new verdict's files are being moved
 
 
 class Annotations(Receiver):
@@ -50,7 +50,7 @@ class Annotations(Receiver):
 
     def _frames(self, entry: Entry) -> dict[str, np.ndarray]:
         """The package's images that can be read, by camera."""
-        for _ in range(TRIES):
+        while time.time() - entry.at < MOVING_S:
             if all(Path(path).is_file() for path in entry.files.values()):
                 break
             time.sleep(PAUSE_S)

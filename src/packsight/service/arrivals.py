@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +29,12 @@ class Arrived(NamedTuple):
     @property
     def signature(self) -> Signature:
         return self.size, self.changed, self.inode
+
+    def has_changed(self) -> bool:
+        """Whether its content may be another now; of a file that is gone, what was read holds."""
+        with suppress(OSError):
+            return _signature(str(self.path)) != self.signature
+        return False
 
 
 class _Waiting:
@@ -61,7 +67,7 @@ class Arrivals:
         self._name, self._settle, self._is_known, self._told = name, settle, known, told
         self._skip = {str(path.absolute()) for path in skip}
         self._waiting: dict[str, _Waiting] = {}
-        self._handed: dict[str, Signature] = {}
+        self._handed: dict[str, dict[str, Signature]] = defaultdict(dict)  # by folder and name
         self._has_told: set[str] = set()
         self._listed: dict[str, tuple[int, list[str]]] = {}  # folder: its time, folders in it
         self._deep_at = 0.0
@@ -69,13 +75,13 @@ class Arrivals:
     def look(self, now: float) -> list[Arrived]:
         """Files that have become complete since the last look, the oldest first."""
         started, deep = time.monotonic(), now >= self._deep_at
-        here = set()
-        for folder in self._folders:
-            for path, place in self._files(str(folder), folder.name, deep):
-                self._see(path, place, now, deep)
-                here.add(path)
+        before = self._handed
         if deep:  # what is no longer there needs no memory
-            self._handed = {path: seen for path, seen in self._handed.items() if path in here}
+            self._handed = defaultdict(dict)
+        for folder in self._folders:
+            for within, name, place in self._files(str(folder), folder.name, deep):
+                self._see(within, name, place, now, before[within].get(name))
+        if deep:
             took = time.monotonic() - started
             self._deep_at = now + max(DEEP_S, IDLE_SHARE * took)
         arrived = [each for path in [*self._waiting] if (each := self._completed(path, now))]
@@ -91,27 +97,26 @@ class Arrivals:
 
     def moved(self, path: Path) -> None:
         """Tell that a file was moved away: what comes under its name is new at once."""
-        self._handed.pop(str(path), None)
+        self._handed[str(path.parent)].pop(path.name, None)
 
     def again(self, arrived: Arrived, now: float) -> None:
         """Wait for a file anew, which has changed since it was handed out."""
         path = str(arrived.path)
-        self._handed.pop(path, None)
+        self.moved(arrived.path)
         self._waiting[path] = _Waiting(arrived.place, arrived.name, now)
         self.coming[arrived.name] += 1
 
-    def _see(self, path: str, place: str, now: float, deep: bool) -> None:
+    def _see(
+        self, folder: str, name: str, place: str, now: float, before: Signature | None
+    ) -> None:
+        """Wait for a file that is new, or not as it was `before`."""
+        path = f"{folder}{os.sep}{name}"
         if path in self._waiting:
-            return
-        before = self._handed.get(path)
-        if before and not deep:
             return
         with suppress(OSError):  # gone already
             found = _signature(path)
-            if found == before:
-                return
-            if not before and self._is_known(Path(path), *found[:2]):
-                self._handed[path] = found
+            if found == before or (not before and self._is_known(Path(path), *found[:2])):
+                self._handed[folder][name] = found
                 return
             waiting = _Waiting(place, self._name(place), now)
             self._waiting[path] = waiting
@@ -138,7 +143,8 @@ class Arrivals:
                 return None
             found = waiting.signature
         del self._waiting[path]
-        self._handed[path] = found
+        folder, _, name = path.rpartition(os.sep)
+        self._handed[folder][name] = found
         return Arrived(Path(path), waiting.place, waiting.name, *found)
 
     def _forget(self, name: Name) -> None:
@@ -146,15 +152,15 @@ class Arrivals:
         if self.coming[name] <= 0:
             del self.coming[name]
 
-    def _files(self, folder: str, place: str, deep: bool) -> Iterator[tuple[str, str]]:
-        """Images below a folder that may be new, with their places."""
+    def _files(self, folder: str, place: str, deep: bool) -> Iterator[tuple[str, str, str]]:
+        """Images below a folder that may be new: their folder, name and place."""
         try:
             changed = Path(folder).stat().st_mtime_ns
             before = self._listed.get(folder)
             if before and before[0] == changed and not deep:
                 inside = before[1]
             else:
-                inside = yield from self._list(folder, place)
+                inside = yield from self._list(folder, place, deep)
                 self._listed[folder] = (changed if _is_settled(changed) else -1, inside)
         except OSError as error:
             self._tell(f"{folder} cannot be looked into ({error.strerror}); it is tried again")
@@ -162,11 +168,16 @@ class Arrivals:
         for name in inside:
             yield from self._files(f"{folder}{os.sep}{name}", f"{place}/{name}", deep)
 
-    def _list(self, folder: str, place: str) -> Generator[tuple[str, str], None, list[str]]:
-        """The images of a folder, and in the end the folders in it."""
-        inside = []
+    def _list(
+        self, folder: str, place: str, deep: bool
+    ) -> Generator[tuple[str, str, str], None, list[str]]:
+        """The images of a folder that may be new, and in the end the folders in it."""
+        inside: list[str] = []
+        known = {} if deep else self._handed[folder]
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.name in known:  # of tens of thousands that stay
+                    continue
                 if entry.name.startswith(".") or entry.path in self._skip:
                     continue
                 if entry.is_dir():
@@ -179,7 +190,7 @@ class Arrivals:
                 elif entry.name != shown(entry.name):
                     self._tell(f"{shown(entry.path)} is left alone: its name is not UTF-8")
                 else:
-                    yield entry.path, f"{place}/{entry.name}"
+                    yield folder, entry.name, f"{place}/{entry.name}"
         return inside
 
     def _tell(self, text: str) -> None:

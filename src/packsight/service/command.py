@@ -13,6 +13,7 @@ from packsight import __version__
 from packsight.errors import UserError
 from packsight.line.archive import REQUIREMENTS, read_text
 from packsight.service import review, score, watch
+from packsight.system.streams import make_sturdy
 
 COMMANDS = (score, watch, review)
 MISTAKE = 2  # the exit code of what its user can mend
@@ -20,6 +21,7 @@ MISTAKE = 2  # the exit code of what its user can mend
 
 def main(arguments: Sequence[str] | None = None, archive: Path | None = None) -> int:
     """Run a command of the line's file `archive`; return the exit code."""
+    make_sturdy()  # a log is heard also while an image is decoded in another thread
     parser = _parser()
     args = parser.parse_args(arguments)
     try:

@@ -1,8 +1,10 @@
 """Verdicts on their way to receivers: each has a thread of its own, that works from the ledger."""
 
 import logging
+import sqlite3
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from packsight.service.ledger import Ledger
@@ -34,15 +36,16 @@ class Delivery(threading.Thread):
         self._news.set()
 
     def run(self) -> None:
-        ledger = Ledger(self._path)
-        rest, begun = self._first, False
+        ledger = None
+        rest = self._first
         while True:
             ending = self._ending.is_set()
             self._news.clear()
             try:
-                if not begun:
-                    self._receiver.begin(ledger)
-                    begun = True
+                if ledger is None:
+                    opened = Ledger(self._path)
+                    self._receiver.begin(opened)
+                    ledger = opened
                 sent = self._send(ledger)
             except Exception as error:  # of whatever library: no receiver may stop the line
                 self._failed(ledger, error)
@@ -57,7 +60,8 @@ class Delivery(threading.Thread):
                     break
                 self._news.wait(IDLE_S)
         self._receiver.close()
-        ledger.close()
+        if ledger:
+            ledger.close()
 
     def _send(self, ledger: Ledger) -> int:
         """How many verdicts were sent and acknowledged."""
@@ -74,7 +78,7 @@ class Delivery(threading.Thread):
         finally:
             if reached:
                 ledger.acknowledge(self._receiver.name, reached)
-                self._succeeded(ledger)
+        self._succeeded(ledger)
         return len(entries)
 
     def _succeeded(self, ledger: Ledger) -> None:
@@ -84,14 +88,13 @@ class Delivery(threading.Thread):
             log.info("%s takes verdicts again, after %.0f s; %d wait", self.name, lasted, waiting)
             self._failing_since = None
 
-    def _failed(self, ledger: Ledger, error: Exception) -> None:
+    def _failed(self, ledger: Ledger | None, error: Exception) -> None:
         why = str(error) or type(error).__name__
         waiting = "its"
-        try:
-            ledger.failed(self._receiver.name, why)
-            waiting = str(ledger.pending()[self._receiver.name])
-        except Exception:  # the ledger's own disk may be what is full
-            log.debug("the ledger cannot be written", exc_info=True)
+        with suppress(sqlite3.Error):  # the ledger's own disk may be what is full
+            if ledger:
+                ledger.failed(self._receiver.name, why)
+                waiting = str(ledger.pending()[self._receiver.name])
         if self._failing_since is None:
             self._failing_since = time.monotonic()
             log.warning(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from packsight.decision.terms import Action
-from packsight.line.reference import FRAME, PLACED, Reference, measures
+from packsight.line.reference import FRAME, PLACED, STILL, Reference, measures
 from packsight.line.verdict import Verdict
 from packsight.service.signals import Change, Shares, Values
 
@@ -21,17 +21,19 @@ STRIDE = 5  # packages from one look to the next
 RECOVERED = 1e-3  # an alarm ends when no test has as small a chance: not at the next good package
 EASE = 2.0  # and no change is half as large as one that is told
 REMEMBERED = 200  # alarms
-# Of a measure: what it is called when it falls and when it rises, which change matters, and
-# whether that is a share of the usual value.
-KINDS: dict[str, tuple[str, str, float, bool]] = {
-    "brightness": ("dark", "bright", 0.1, True),
-    "focus": ("blurred", "sharper", 0.25, True),
-    "score": ("scores", "scores", 0.05, False),
-    "x": ("moved", "moved", 0.02, False),
-    "y": ("moved", "moved", 0.02, False),
-    "width": ("moved", "moved", 0.1, True),
-    "height": ("moved", "moved", 0.1, True),
-    "angle": ("moved", "moved", 5.0, False),
+# Of a measure: what it is called when it falls and when it rises, which change matters, whether
+# that is a share of the usual value, and whether kinds of packages differ in it.
+KINDS: dict[str, tuple[str, str, float, bool, bool]] = {
+    "brightness": ("dark", "bright", 0.1, True, True),
+    "focus": ("blurred", "sharper", 0.25, True, True),
+    "score": ("scores", "scores", 0.05, False, False),
+    "rows": ("moved", "moved", 0.1, False, True),
+    "columns": ("moved", "moved", 0.1, False, True),
+    "x": ("moved", "moved", 0.02, False, False),
+    "y": ("moved", "moved", 0.02, False, False),
+    "width": ("moved", "moved", 0.1, True, True),
+    "height": ("moved", "moved", 0.1, True, True),
+    "angle": ("moved", "moved", 5.0, False, True),
 }
 NOT_FOUND, MISSING = "not_found", "missing"  # what a camera's images may be
 OF_PACKAGES = {"rejects": Action.REJECT, "inspections": Action.INSPECT}
@@ -73,6 +75,7 @@ class Monitor:
         they are compared with the line's own first packages.
         """
         self.reference, self.rate = reference, rate
+        self._still = {camera: held.profile for camera, held in reference.cameras.items()}
         self._lock, self._seen = Lock(), 0
         self._signals: dict[tuple[str, str], Values | Shares] = {}
         self.alarms: deque[Alarm] = deque(maxlen=REMEMBERED)
@@ -80,7 +83,8 @@ class Monitor:
         for camera, held in reference.cameras.items():
             focus = map(_focus, held.sharpness, held.brightness)
             known = {"score": held.score, "brightness": held.brightness, "focus": tuple(focus)}
-            for name, values in (known | {name: getattr(held, name) for name in PLACED}).items():
+            known |= {name: getattr(held, name) for name in (*STILL, *PLACED)}
+            for name, values in known.items():
                 if values:
                     own = None if name == "score" else values
                     self._signals[name, camera] = Values(own, *KINDS[name][2:])
@@ -113,7 +117,7 @@ class Monitor:
                 elif name == "score" and not camera and verdict.score is not None:
                     signal.add(at, verdict.score)
             for camera, image in seen.items():
-                found = measures(image)
+                found = measures(image, self._still.get(camera, ""))
                 if {"sharpness", "brightness"} <= set(found):
                     found["focus"] = _focus(found["sharpness"], found["brightness"])
                 for name, value in found.items():

@@ -57,11 +57,13 @@ class LedgerEntries(LedgerFile):
                 "SELECT ?, coalesce(max(id), 0) FROM verdicts", (name,),
             )  # fmt: skip
 
-    def keep_receivers(self, names: Iterable[str]) -> None:
-        """Forget receivers that are no longer wanted."""
-        gone = [state.name for state in self.receivers() if state.name not in {*names}]
+    def keep_receivers(self, names: Iterable[str]) -> list[ReceiverState]:
+        """Forget receivers that are no longer wanted; gives how they stood."""
+        gone = [state for state in self.receivers() if state.name not in {*names}]
         with self._change() as change:
-            change.executemany("DELETE FROM receivers WHERE name = ?", [(n,) for n in gone])
+            for state in gone:
+                change.execute("DELETE FROM receivers WHERE name = ?", (state.name,))
+        return gone
 
     def unsent(self, receiver: str, limit: int) -> list[Entry]:
         """What a receiver has not acknowledged, oldest first."""

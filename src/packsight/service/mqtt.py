@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import Receiver, UnreachableError, message
+from packsight.service.receiver import Receiver, UnreachableError, message, without_password
 
 TIMEOUT_S = 10.0
 PASSWORD = "PACKSIGHT_MQTT_PASSWORD"  # the variable that may hold it
@@ -29,7 +29,7 @@ class Mqtt(Receiver):
             fits = False
         if not fits or {*"#+"} & {*url}:  # which stand for many topics
             raise UserError(
-                f"--mqtt {_without_password(url)} is no broker with a topic; give one such as "
+                f"--mqtt {without_password(url)} is no broker with a topic; give one such as "
                 "mqtt://broker:1883/line7."
             )
         try:
@@ -94,8 +94,3 @@ class Mqtt(Receiver):
         if refused:
             raise UnreachableError(f"the broker refuses the connection ({refused[0]})")
         return client
-
-
-def _without_password(url: str) -> str:
-    scheme, _, rest = url.rpartition("://")
-    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]

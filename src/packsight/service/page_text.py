@@ -12,10 +12,21 @@ from packsight.line.verdict import ImageSeen
 from packsight.service.drift import PER, Alarm, Monitor, Watched
 from packsight.service.overview import Entry, Overview
 from packsight.service.shift import Figures
-from packsight.service.signals import LONG, SETTLE, SHORT, Change
+from packsight.service.signals import LONG, SETTLE, SHORT
 from packsight.service.words import Words
 
-SHARES = ("not_found", "missing", "rejects", "inspections", "x", "y", "width", "height")
+SHARES = (
+    "rows",
+    "columns",
+    "not_found",
+    "missing",
+    "rejects",
+    "inspections",
+    "x",
+    "y",
+    "width",
+    "height",
+)
 TOLD_OF_DECISION = ("accept_below", "reject_from", "share", "kind", "packages")
 LENGTH = 300  # signs of what others wrote
 
@@ -23,13 +34,11 @@ LENGTH = 300  # signs of what others wrote
 def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any], say: Words) -> Any:
     """All of it as JSON takes it."""
     active = monitor.active()
-    words = say("state.problem") if line.problem else say("state.ok")
-    if active and not line.problem:
-        words = say.counted("state.alarms", len(active))
+    told = say.counted("state.alarms", len(active)) if active else say("state.ok")
     return {
         "state": {
             "kind": "bad" if line.problem else "warn" if active else "good",
-            "text": words,
+            "text": say("state.problem") if line.problem else told,
             "detail": line.problem[:LENGTH],
         },
         "time": _clock(line.at, line.at),
@@ -78,7 +87,7 @@ def _shift(figures: Figures, line: Overview, say: Words) -> dict[str, Any]:
             if reason != "score"
         ],
         "latency": [
-            [f"{percentile} %", say("unit.milliseconds", value=say.number(1000 * seconds))]
+            [f"{percentile} %", _duration(seconds, say)]
             for percentile, seconds in figures.latency.items()
         ],
         "queue": say.number(line.queue),
@@ -175,7 +184,7 @@ def _signals(monitor: Monitor, say: Words) -> dict[str, Any]:
 def _signal(one: Watched, say: Words) -> list[str]:
     camera = f" ({say.named('camera', one.camera)})" if one.camera else ""
     name = f"{say.named('signal', one.name)}{camera}"
-    change: Change | None = one.change
+    change = one.change
     if change is None:
         return [name, "–", say("signals.settling") if one.settling else "–", "–"]
     index = "–" if change.index is None else say.number(change.index, ".2f")
@@ -190,12 +199,18 @@ def _value(name: str, value: float, say: Words) -> str:
     return say.number(value, ".0f" if name == "brightness" else ".2g")
 
 
+def _duration(seconds: float, say: Words) -> str:
+    if seconds < 1:
+        return say("unit.milliseconds", value=say.number(1000 * seconds))
+    return say("unit.seconds", value=say.number(seconds, ".1f"))
+
+
 def _share(value: float, say: Words) -> str:
-    """Few decimals, but never nothing of something."""
+    """Few decimals, but never nothing of something; not broken before its sign."""
     percent = 100 * value
     if 0 < percent < 0.1:
-        return f"< {say.number(0.1, '.1f')} %"
-    return f"{say.number(percent, '.1f' if percent < 10 else '.0f')} %"
+        return f"< {say.number(0.1, '.1f')}\u00a0%"
+    return f"{say.number(percent, '.1f' if 0 < abs(percent) < 10 else '.0f')}\u00a0%"
 
 
 def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
@@ -218,7 +233,7 @@ def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, st
         told = (
             ", ".join(say.named("camera", one) for one in value.split(", ")) if cameras else value
         )
-        yield say.named("model", name), told
+        yield say.named("model", name), say.named("value", told)
 
 
 def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

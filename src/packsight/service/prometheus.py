@@ -17,7 +17,7 @@ def metrics(line: Overview, monitor: Monitor, description: Mapping[str, Any]) ->
 
 def _lines(line: Overview, monitor: Monitor, description: Mapping[str, Any]) -> Iterator[str]:
     shift, totals = line.shift, line.totals
-    version = {"version": str(description.get("version", ""))}
+    version = {"version": str(description.get("packsight", ""))}
     yield from _family("info", "gauge", "The model that serves.", [(version, 1)])
     yield from _family("up", "gauge", "1 while the service is in order.", [({}, not line.problem)])
     yield from _family(

@@ -57,3 +57,9 @@ def message(entry: Entry, origin: str) -> dict[str, Any]:
             for seen in verdict.images
         ],
     }
+
+
+def without_password(url: str) -> str:
+    """An address as it may be told, even if it is none."""
+    scheme, _, rest = url.rpartition("://")
+    return f"{scheme}://{rest.rpartition('@')[2]}" if scheme else rest.rpartition("@")[2]

@@ -15,7 +15,16 @@ from packsight.line.reference import Reference, measures
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.service.ledger_entries import Entry
 
-WATCHED = ("brightness", "sharpness", "x", "y", "width", "height")  # a package's strangeness
+WATCHED = (
+    "brightness",
+    "sharpness",
+    "rows",
+    "columns",
+    "x",
+    "y",
+    "width",
+    "height",
+)  # a package's strangeness
 NEAR = 2.0  # logits from a threshold, within which a score is near it
 APART = 2.0  # logits between cameras that disagree
 STRANGE = 0.5  # of the span of validation's values, by which one lies beyond them
@@ -43,6 +52,7 @@ class Worths:
         """`thresholds` are on the raw score."""
         # A decision that never rejects has a threshold beyond every score.
         self._thresholds = [float(logit(one, CLIP)) for one in thresholds if 0 < one < 1]
+        self._still = {camera: held.profile for camera, held in reference.cameras.items()}
         self._spans = {
             (camera, name): (min(values), max(values))
             for camera, held in reference.cameras.items()
@@ -69,7 +79,7 @@ class Worths:
     def _strangeness(self, image: ImageSeen) -> float:
         """How far an image lies beyond all of validation, in spans of it."""
         beyond = [0.0]
-        for name, value in measures(image).items():
+        for name, value in measures(image, self._still.get(image.camera, "")).items():
             if (image.camera, name) in self._spans:
                 low, high = self._spans[image.camera, name]
                 beyond.append(max(low - value, value - high) / (high - low))

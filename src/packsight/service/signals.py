@@ -11,6 +11,8 @@ from packsight.service.two_samples import (
     index_critical,
     ks_critical,
     ks_distance,
+    rank_critical,
+    rank_score,
     share_critical,
     stability_index,
 )
@@ -18,7 +20,7 @@ from packsight.service.two_samples import (
 SHORT, LONG = 40, 120  # packages of the two windows
 KEPT = 2 * LONG  # packages in which a change is dated
 SETTLE = 300  # first packages of a line that are its own reference
-TESTS = 3  # of a signal: Kolmogorov-Smirnov over both windows, the index over the long one
+TESTS = 5  # of a signal: Kolmogorov-Smirnov and ranks over both windows, the index over the long
 SHARE_TESTS = 2
 QUANTILES = (0.1, 0.5, 0.9)
 OUTSIDE = 0.05  # share of validation at each end, that a changed line's middle is in or beyond
@@ -38,9 +40,14 @@ class Values:
 
     tests = TESTS
 
-    def __init__(self, reference: Sequence[float] | None, least: float, relative: bool) -> None:
-        """`least` is the change of a quantile that matters, relative to the reference's median."""
-        self.least, self.relative, self._own = least, relative, reference is None
+    def __init__(
+        self, reference: Sequence[float] | None, least: float, relative: bool, batches: bool
+    ) -> None:
+        """`least` is the change of a quantile that matters, maybe relative to the usual median.
+
+        With `batches` packages of one kind follow each other, which differ from others in this.
+        """
+        self.least, self.relative, self._batches = least, relative, batches
         self._draw = np.random.default_rng(0)
         self._first: list[float] = []
         self._sorted: list[float] = []
@@ -84,6 +91,7 @@ class Values:
                 continue
             counts = self._counts(length)
             apart = ks_distance(counts) >= ks_critical(size, length, level)
+            apart |= abs(rank_score(counts)) >= rank_critical(level)
             if length == LONG:
                 apart |= stability_index(counts) >= index_critical(size, length, level)
             if apart and self._matters(length, ease):
@@ -94,7 +102,7 @@ class Values:
         least = self.least * (abs(float(np.median(self._sorted))) if self.relative else 1.0)
         if abs(self.moved(length)) < least / ease:
             return False
-        if self._own:
+        if not self._batches:
             return True
         # A batch of one kind of package lies anywhere among those of validation, but not beyond.
         middle = np.median(list(self._values)[-length:])

@@ -1,4 +1,4 @@
-"""Exact tests of a window of packages against a small sample, in plain NumPy.
+"""Tests of a window of packages against a small sample, exact or strict, in plain NumPy.
 
 All are of two samples: the reference is one of them, with the noise of its own few packages. Under
 independent packages from one continuous distribution their levels hold whatever that is.
@@ -6,6 +6,7 @@ independent packages from one continuous distribution their levels hold whatever
 
 from functools import cache
 from math import lgamma
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,6 +56,24 @@ def ks_critical(reference: int, window: int, level: float) -> float:
             low = middle
     # Half a step below, so that rounding cannot hide a distance that is reached exactly.
     return (high - 0.5) / (reference * window) if high <= reference * window else np.inf
+
+
+def rank_score(counts: ArrayLike) -> np.ndarray:
+    """How far ranks lie from even ones (Mann-Whitney), in standard deviations, [...]."""
+    counts = np.asarray(counts)
+    reference, window = counts.shape[-1] - 1, counts.sum(axis=-1)
+    above = counts @ np.arange(reference + 1)
+    deviation = np.sqrt(reference * window * (reference + window + 1) / 12)
+    return (above - reference * window / 2) / deviation
+
+
+@cache
+def rank_critical(level: float) -> float:
+    """The least `rank_score`, whatever its sign, whose chance is at most `level`.
+
+    By the normal distribution, whose tails are longer than those of ranks: the chance is smaller.
+    """
+    return NormalDist().inv_cdf(1 - level / 2)
 
 
 def bin_widths(reference: int) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import signal
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from packsight.errors import UserError
 from packsight.preparation.layout import Name
 from packsight.preparation.layout_pattern import PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
@@ -64,7 +66,8 @@ def watch(settings: Settings, model: Any) -> int:
         deliveries = [Delivery(each, path) for each in receivers]
         for delivery in deliveries:
             ledger.add_receiver(delivery.name)
-        ledger.keep_receivers([delivery.name for delivery in deliveries])
+        for gone in ledger.keep_receivers([delivery.name for delivery in deliveries]):
+            log.warning("%s is wanted no more: %d verdicts stay unsent", gone.name, gone.pending)
 
         def decided(entry: Entry) -> None:
             for delivery in deliveries:
@@ -176,4 +179,14 @@ def _signals(stop: Callable[[], None]) -> Iterator[None]:
 
 def run(args: argparse.Namespace) -> int:
     """Of the command line's arguments."""
-    return watch(read_settings(args), open_line(args))
+    settings = read_settings(args)
+    try:
+        return watch(settings, open_line(args))
+    except sqlite3.OperationalError as error:  # such as a disk that is full: the next start goes on
+        print(f"error: the ledger in {settings.home} cannot be used ({error})", file=sys.stderr)
+        return 1
+    except sqlite3.DatabaseError as error:
+        raise UserError(
+            f"the ledger in {settings.home} is damaged ({error}); restore it from a copy, or move "
+            "it away, and a new one is made."
+        ) from error

@@ -11,7 +11,7 @@ from typing import Protocol
 from packsight.decision.rule import Reason
 from packsight.decision.terms import Action
 from packsight.line.verdict import ImageSeen, Verdict
-from packsight.preparation.layout import Name
+from packsight.preparation.layout import Name, serial_problem
 from packsight.service.arrivals import Arrivals, Arrived
 from packsight.service.filing import DONE, FAILED, place_for, put
 from packsight.service.ledger import LATE, REPEATED, UNNEEDED, Ledger
@@ -102,10 +102,13 @@ class Watcher:
     def _take(self, file: Arrived) -> None:
         """Find the package that a complete file belongs to; decide on it if that is complete."""
         self._arrivals.taken(file)
-        if file.name.serial is None or file.name.perspective is None:
-            lacks = "serial" if file.name.serial is None else "camera"
+        serial, camera = file.name
+        if serial is None or camera is None:
+            lacks = "serial" if serial is None else "camera"
             return self._reject(file, f"its name tells no {lacks}")
-        image = Image(file, file.name.serial, str(file.name.perspective), _content(file))
+        if problem := serial_problem(serial):
+            return self._reject(file, problem)
+        image = Image(file, serial, str(camera), _content(file))
         if image.camera not in self._model.cameras:
             self._tell(
                 image.camera, f"images of {image.camera} are not needed: no model wants them"
@@ -148,7 +151,7 @@ class Watcher:
         images = [*package.images.values()]
         lacking = [camera for camera in self._model.cameras if camera not in package.images]
         verdict = self._verdict(package)
-        if any(_has_changed(image.arrived) for image in images):
+        if any(image.arrived.has_changed() for image in images):
             return self._wait_again([*images, *package.copies])
         errors = {seen.camera: seen.error for seen in verdict.images if seen.error}
         places = {}
@@ -191,7 +194,7 @@ class Watcher:
         """Of a package with files that changed meanwhile: no verdict holds for them."""
         now = time.monotonic()
         for image in images:
-            if _has_changed(image.arrived):
+            if image.arrived.has_changed():
                 self._arrivals.again(image.arrived, now)
             elif package := self._pairing.add(image, now):
                 self._decide(package)
@@ -235,16 +238,7 @@ class Watcher:
 
 
 def _content(file: Arrived) -> str:
-    """What tells a file's content from another's."""
     try:
         return sha256(file.path)
     except OSError:
         return f"unreadable {file.signature}"
-
-
-def _has_changed(file: Arrived) -> bool:
-    try:
-        found = file.path.stat()
-    except OSError:  # gone: what was read of it holds
-        return False
-    return (found.st_size, found.st_mtime_ns, found.st_ino) != file.signature

@@ -1,15 +1,16 @@
 """Verdicts posted to an address as JSON; an answer of 2xx acknowledges."""
 
+import base64
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from packsight.errors import UserError
 from packsight.service.ledger_entries import Entry
-from packsight.service.receiver import Receiver, UnreachableError, message
+from packsight.service.receiver import Receiver, UnreachableError, message, without_password
 
 TIMEOUT_S = 10.0
 HEADER = "X-Packsight-Verdict"
@@ -32,11 +33,17 @@ class Webhook(Receiver):
             fits = False
         if not fits:
             raise UserError(
-                f"--webhook {url} is no address; give one such as http://mes:8000/line7."
+                f"--webhook {without_password(url)} is no address; give one such as http://mes:8000/line7."
             )
         # What stands after the question mark is often a secret.
         self.name = f"webhook {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        self._url, self._origin = url, origin
+        self._url = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        self._headers = {"Content-Type": "application/json"}
+        if parts.username:
+            secret = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            told = base64.b64encode(secret.encode()).decode()
+            self._headers["Authorization"] = f"Basic {told}"
+        self._origin = origin
         self._opener = build_opener(_Direct)
 
     def deliver(self, entries: Sequence[Entry]) -> Iterator[int]:
@@ -44,10 +51,7 @@ class Webhook(Receiver):
             request = Request(
                 self._url,
                 data=json.dumps(message(entry, self._origin)).encode(),
-                headers={
-                    "Content-Type": "application/json",
-                    HEADER: f"{self._origin}-{entry.id}",
-                },
+                headers=self._headers | {HEADER: f"{self._origin}-{entry.id}"},
             )
             try:
                 with self._opener.open(request, timeout=TIMEOUT_S) as answer:

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import lightning as L
+import pandas as pd
 import torch
 from rich.markup import escape
 from torch import Tensor, nn
@@ -54,8 +55,8 @@ class FeatureData(L.LightningDataModule):
     def __init__(self, data: PackageDataModule, train: Tensor, val: Tensor) -> None:
         super().__init__()
         self.data = data
-        self.train = FeatureSet(train, _labels(data, Split.TRAIN))
-        self.val = FeatureSet(val, _labels(data, Split.VAL))
+        self.train = FeatureSet(train, _labels(data.training_rows()))
+        self.val = FeatureSet(val, _labels(data.rows(Split.VAL)))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         images = self.data.train_dataloader()
@@ -89,7 +90,7 @@ def keep_features(
     kept = _kept(file)
     if kept is None:
         backbone.to(device).to(memory_format=MEMORY_FORMATS[memory_format])
-        sampler = SeededSampler(len(data.rows(Split.TRAIN)), data.seed)
+        sampler = SeededSampler(len(data.training_rows()), data.seed)
         order = []
         for epoch in range(views):
             sampler.set_epoch(epoch)
@@ -124,8 +125,8 @@ def _kept(file: Path) -> dict[str, Tensor] | None:
         return None
 
 
-def _labels(data: PackageDataModule, split: Split) -> list[int]:
-    return [LABELS.index(label) for label in data.rows(split)["label"]]
+def _labels(rows: pd.DataFrame) -> list[int]:
+    return [LABELS.index(label) for label in rows["label"]]
 
 
 def _features(
@@ -167,7 +168,7 @@ def _key(
     pictures = zip(data.table["sha256"], map(list, data.table["window"]), strict=True)
     what = {
         "images": dict(pictures),
-        "train": data.rows(Split.TRAIN)["sha256"].tolist(),
+        "train": data.training_rows()["sha256"].tolist(),
         "val": data.rows(Split.VAL)["sha256"].tolist(),
         "size": list(data.image_size),
         "transform": repr(data.transform),
