@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PORT ?= 6006
 
 .DEFAULT_GOAL := help
-.PHONY: demo test test-sweeps test-hostile lint benchmark dashboard clean help
+.PHONY: demo test test-sweeps test-hostile test-families lint benchmark dashboard clean help
 
 demo: $(VENV)/.installed ## Sample data to a report: 2 networks on 2 cameras and one from scratch, with attributions
 	$(BIN)/python scripts/prepare.py
@@ -22,6 +22,9 @@ test-sweeps: $(VENV)/.installed ## Run the tests of sweeps in several processes,
 
 test-hostile: $(VENV)/.installed ## Run every stage in every environment that is against it (long)
 	$(BIN)/python -m pytest -m hostile
+
+test-families: $(VENV)/.installed ## Build, train and explain a small member of every family of timm's models (long)
+	$(BIN)/python -m pytest -m families -n auto
 
 lint: $(VENV)/.installed ## Check style and types
 	$(BIN)/ruff check .

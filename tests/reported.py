@@ -77,6 +77,10 @@ def explain(folder: Path, belt: float) -> None:
             "perspective": perspective,
             "label": ["damaged", "intact"] * 5,
             "outcome": ["hit", "correct pass"] * 5,
+            "probability": [0.9, 0.1] * 5,
+            "baseline_score": 0.5,
+            "full_colour": 0.52,
+            "shade": [1.0, 0.2] * 5,
             "method": "Integrated Gradients, black baseline",
             "belt_share": [belt + 0.01 * (number % 5 - 2) for number in range(10)],
             "belt_area": 0.4,
@@ -95,7 +99,13 @@ def explain(folder: Path, belt: float) -> None:
     pd.DataFrame(SCRAMBLED).to_csv(explanations / "sanity.csv", index=False)
     picture = np.full((300, 1600, 3), 200, np.uint8)
     cv2.imwrite(str(explanations / "contact_sheet.png"), picture)
-    cv2.imwrite(str(explanations / f"panels/test{0:09d}_{perspective}.png"), picture)
+    for number in range(2):
+        name = f"test{number:09d}_{perspective}"
+        cv2.imwrite(str(explanations / f"panels/{name}.png"), picture)
+        for kind, level, bar in (("seen", 100, 0), ("overlays", 150, 36), ("signed", 200, 0)):
+            (explanations / kind).mkdir(exist_ok=True)
+            tile = np.full((64 + bar, 96, 3), level, np.uint8)
+            cv2.imwrite(str(explanations / kind / f"{name}.jpg"), tile)
 
 
 def decide(experiment: Path) -> Decision:

@@ -72,7 +72,7 @@ def write_run(experiment: Path, data: Path, perspective: str, fold: int, **chang
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     torch.manual_seed(10 * fold + len(perspective))
     network = create_network("resnet10t", SIZE, paired=paired)
-    torch.nn.init.normal_(network.head.weight, std=2.0)
+    torch.nn.init.normal_(network.heads[0].weight, std=2.0)
     table = read_manifest(data)
     table = table[table["perspective"].isin(cameras)]
     table = table.assign(split=fold_splits(table, fold, stored_split_settings(data)))

@@ -100,8 +100,8 @@ def test_hydra_gets_what_is_meant(stage, typed, found):
         ("train", ["batch_size=8"], "batch_size is unknown; do you mean data.batch_size?"),
         ("train", ["lr=8"], "lr is unknown; do you mean optimizer.lr?"),
         ("train", ["epochs=8"], "epochs is unknown; do you mean trainer.max_epochs?"),
-        ("train", ["+model.in_chans=1"], "model.in_chans is unknown; model has backbone, compile, "
-         "drop_rate, memory_format, weights."),
+        ("train", ["+model.in_chans=1"], "model.in_chans is unknown; model has architecture, "
+         "backbone, compile, drop_rate, memory_format, weights."),
         ("train", ["seed.x=1"], "seed.x is unknown; scripts/train.py --help shows all keys."),
         ("prepare", ["model=resnet"], "model is unknown to prepare; it is a key of train."),
         ("train", ["explainer=occlusion"],

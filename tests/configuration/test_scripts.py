@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
         ("train", ["data.batch_size=0"], "data.batch_size=0 is not allowed; use "),
         ("train", ["optimizer.lr="], "optimizer.lr= is empty; use a number above 0"),
         ("train", ["+optimizr.lr=1"], "optimizr.lr is unknown; do you mean optimizer.lr?"),
-        ("train", ["+model.in_chans=1"], "model.in_chans is unknown; model has backbone"),
+        ("train", ["+model.in_chans=1"], "model.in_chans is unknown; model has architecture"),
         ("train", ["+optimizer.lrr=1"], "optimizer.lrr is no argument of torch.optim.AdamW; "),
         ("train", ["+trainer.resume=1"], "trainer.resume is no argument of lightning.pytorch.Tr"),
         ("train", ["data.source="], "data.source= is empty; use a folder or a zip of images"),

@@ -20,6 +20,7 @@ from packsight.explanation.gallery import (
     write_gallery,
     write_look,
 )
+from packsight.explanation.study import remove_others
 from packsight.imaging.window import Window
 
 METHOD = "Integrated Gradients, black baseline"
@@ -126,3 +127,18 @@ def test_the_table_has_predictions_convergence_and_measures():
     assert table["converged"].tolist() == [False, True]
     assert table["belt_share"].tolist() == [0.25, 0.25]
     assert {"label", "probability", "method", "steps", "path", "outcome"} <= set(table)
+
+
+def test_what_an_earlier_explanation_left_is_removed_and_nothing_else(tmp_path):
+    first, second = _explained("1"), _explained("2")
+    for item in (first, second):
+        write_look(tmp_path, item)
+    write_gallery(tmp_path, [first, second], METHOD)
+    for name in ("sanity.csv", "panels/notes.txt", "mine.png"):
+        (tmp_path / name).write_text("")
+    remove_others(tmp_path, {"2_side"}, {"2_side"})
+    left = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {
+        "panels/2_side.png", "signed/2_side.jpg", "seen/2_side.jpg", "overlays/2_side.jpg",
+        "contact_sheet.png", "panels/notes.txt", "mine.png",
+    }  # fmt: skip

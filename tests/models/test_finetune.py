@@ -24,7 +24,7 @@ def test_every_parameter_is_in_one_group_at_its_rate(network):
     groups = parameter_groups(network, lr=1.0, weight_decay=0.5, backbone_lr_scale=0.2)
     rates = {id(p): group["lr"] for group in groups for p in group["params"]}
     assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
-    head = {id(p) for p in network.head.parameters()}
+    head = {id(p) for p in network.heads[0].parameters()}
     for parameter in network.parameters():
         assert rates[id(parameter)] == (1.0 if id(parameter) in head else 0.2)
 
@@ -38,7 +38,7 @@ def test_biases_and_norms_are_not_decayed(network):
 def test_a_scale_of_zero_trains_the_head_alone(network):
     groups = parameter_groups(network, 1.0, 0.0, backbone_lr_scale=0.0)
     trained = {id(p) for group in groups for p in group["params"]}
-    assert trained == {id(p) for p in network.head.parameters()}
+    assert trained == {id(p) for p in network.heads[0].parameters()}
     assert all(p.requires_grad == (id(p) in trained) for p in network.parameters())
 
 
@@ -71,7 +71,7 @@ def test_a_share_of_every_family_can_be_kept(backbone):
     freeze_stages(network, 0.4)
     learning = sum(parameter.requires_grad for parameter in network.parameters())
     assert 2 < learning < len(list(network.parameters()))
-    assert all(parameter.requires_grad for parameter in network.head.parameters())
+    assert all(parameter.requires_grad for parameter in network.heads[0].parameters())
 
 
 def test_both_backbones_of_a_pair_keep_their_first_stages(network):
@@ -83,4 +83,4 @@ def test_both_backbones_of_a_pair_keep_their_first_stages(network):
     )
     assert top == side
     assert "conv_stem.weight" in top
-    assert all(parameter.requires_grad for parameter in pair.head.parameters())
+    assert all(parameter.requires_grad for parameter in pair.heads[0].parameters())

@@ -5,7 +5,8 @@ import torch
 from torch.nn import functional as F
 
 from packsight.errors import UserError
-from packsight.models.network import Network, build_network, input_size, mirrors
+from packsight.models.backbone import input_size
+from packsight.models.network import Network, build_network, mirrors
 
 FAMILIES = [
     "resnet18",
@@ -26,9 +27,10 @@ def build(backbone: str, size: tuple[int, int] = (32, 32)) -> Network:
 def test_the_new_head_starts_small_in_every_family(backbone):
     """A head of ±0.7, as timm creates it for two classes, would start with a loss near 10."""
     network = build(backbone, (64, 96))
-    bound = 1 / math.sqrt(network.head.in_features)
-    assert network.head.out_features == 2
-    assert network.head.weight.abs().max() < 3 * bound
+    [head] = network.heads
+    bound = 1 / math.sqrt(head.in_features)
+    assert head.out_features == 2
+    assert head.weight.abs().max() < 3 * bound
     network.train()
     loss = F.cross_entropy(network(torch.rand(8, 3, 64, 96)), torch.arange(8) % 2)
     assert loss < 2.5

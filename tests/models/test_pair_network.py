@@ -44,7 +44,7 @@ def test_learning_reaches_every_layer_from_both_images(shared, images):
     pixels = (images / 255).requires_grad_()
     F.cross_entropy(network(pixels), torch.tensor([0, 1, 0, 1])).backward()
     assert all(half.abs().sum() > 0 for half in pixels.grad.chunk(2, dim=3))
-    assert all(parameter.grad.abs().sum() > 0 for parameter in network.head.parameters())
+    assert all(parameter.grad.abs().sum() > 0 for parameter in network.heads[0].parameters())
     for backbone in network.backbones:
         gradients = [parameter.grad for parameter in backbone.parameters()]
         assert all(gradient is not None for gradient in gradients)

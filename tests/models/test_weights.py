@@ -43,7 +43,7 @@ def test_a_safetensors_file_fills_all_but_the_head(features):
     file, state = features
     network = load(file)
     assert same_features(network, state)
-    assert network.head.out_features == 2
+    assert [head.out_features for head in network.heads] == [2]
 
 
 def test_a_pytorch_state_dict_is_read_too(features, tmp_path):

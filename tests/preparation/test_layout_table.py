@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from packsight.errors import UserError
-from packsight.preparation import table_file
+from packsight.preparation import table_file, table_size
 from packsight.preparation.bursts import shots_of
 from packsight.preparation.layout import Candidate
 from packsight.preparation.layout_table import TableLayout, parse_boxes
@@ -183,3 +183,17 @@ def test_damaged_tables_are_used_as_far_as_they_go(source, mutated, count):
         for item in found.candidates:
             parse_time(item.time)
     assert used > count / 3
+
+
+@pytest.mark.parametrize("kind", ["t.csv", "t.xlsx"])
+def test_a_table_that_would_fill_the_memory_is_refused_unread(source, monkeypatch, kind):
+    monkeypatch.setattr(table_size, "LARGEST", 100_000)
+    content = HEAD + "a.png,007,top,nok,,\n" * 10_000
+    if kind == "t.xlsx":
+        pytest.importorskip("openpyxl")
+        rows = pd.DataFrame([line.split(",") for line in content.splitlines()])
+        rows.to_excel(source / kind, index=False, header=False)
+        content = (source / kind).read_bytes()
+        assert len(content) < 500_000
+    with pytest.raises(UserError, match=r"MB of table, and at most 0 MB .*export the columns"):
+        look(source, content, kind)

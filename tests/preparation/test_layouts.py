@@ -14,9 +14,10 @@ from PIL import Image
 
 from packsight.errors import UserError
 from packsight.imaging import belt_fit
+from packsight.preparation import regex_time
 from packsight.preparation.layout import Candidate, Name, Rejected
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
-from packsight.preparation.layout_pattern import PatternLayout
+from packsight.preparation.layout_pattern import PathPattern, PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.layout_table import TableLayout
 from packsight.preparation.manifest import read_manifest
@@ -514,3 +515,16 @@ def test_the_real_images_in_a_foreign_layout_give_the_same_manifest(tmp_path, ki
     ]
     assert len(tables[0]) == 360
     assert tables[0].equals(tables[1])
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"(?P<label>ok)/(?P<perspective>top)/(?P<serial>(\w+)+)!",
+        "{label}" + "{anything}a" * 20 + "!",
+    ],
+)
+def test_a_pattern_that_takes_for_ever_is_refused(monkeypatch, pattern):
+    monkeypatch.setattr(regex_time, "LIMIT_S", 1.0)
+    with pytest.raises(UserError, match="takes longer than 1 s to be compared with 1 paths"):
+        PathPattern(pattern, {}).check([f"ok/top/{'a' * 60}.png"])

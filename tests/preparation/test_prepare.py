@@ -3,6 +3,7 @@ import hashlib
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from packsight.errors import UserError
 from packsight.imaging import belt_fit
 from packsight.preparation import fingerprint
 from packsight.preparation import prepare as preparation
+from packsight.preparation.layout_imagefolder import ImageFolderLayout
 from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
 from packsight.preparation.prepared import check_settings, is_prepared, load_data
 from packsight.preparation.request import DataRequest
@@ -516,6 +518,17 @@ def request_for(target):
         return DataRequest(str(source), str(target), SplitSettings(folds=3))
 
     return ask
+
+
+def test_a_layout_of_prepared_data_is_told_to_have_no_effect(source, target, request_for, capsys):
+    request_for(source).provide()
+    capsys.readouterr()
+    assert request_for(target).provide() == target
+    assert capsys.readouterr().out == ""
+    again = replace(request_for(target), layout=ImageFolderLayout(camera="top"))
+    assert again.provide() == target
+    said = f"layout=imagefolder has no effect: {target} is prepared data\n"
+    assert capsys.readouterr().out == said
 
 
 @pytest.mark.parametrize("kind", ["folder", "zip"])

@@ -1,20 +1,32 @@
 """The four answers of the first screen, on an experiment whose answers are known."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from decisions import BAND
 from reported import decide, explain, write_experiment, write_run
 
-from packsight.decision.rule import FILE
+from packsight.decision.rule import FILE, Decision
+from packsight.decision.terms import Kind, Promise
 from packsight.reporting.answers import Answer, is_settled, what_happens, which
 from packsight.reporting.attribution_comparison import collect_attributions
 from packsight.reporting.attribution_words import belt_sentences, where_it_looks
 from packsight.reporting.leaderboard import collect
 from packsight.reporting.pooling import pool_runs
-from packsight.reporting.serving import preferred, read_serving
+from packsight.reporting.serving import Serving, preferred, read_serving
 from packsight.reporting.wording import words
 
 SAY = words("en")
+
+
+def details(decision: Decision, language: str) -> list[str]:
+    """What answer 1 says of a decision beside its threshold."""
+    say = words(language)
+    serving = Serving(decision, None, None)
+    frame = pd.DataFrame({"folder": [], "backbone": []})
+    return which(serving, frame, None, "outputs/x", say).details
 
 
 def answers(experiment: Path, max_belt_share: float | None = None) -> list[Answer]:
@@ -119,3 +131,23 @@ def test_nothing_tested_has_no_answer(tmp_path):
     pooled = pool_runs(tmp_path, collect(tmp_path))
     assert preferred(pooled) is None
     assert what_happens(None, None, SAY).headlines == ["These models have no test results here."]
+
+
+@pytest.mark.parametrize(
+    ("promise", "said"),
+    [
+        (Promise(0.05), "at most 5.0% of damaged packages are missed."),
+        (Promise(0.05, inspections=0.2),
+         "packages are missed and at most 20.0% of intact ones are inspected."),
+        (Promise(0.05, 0.1, 0.2), "packages are missed and at most 10.0% of intact ones are "
+         "rejected and at most 20.0% of intact ones are inspected."),
+    ],
+)  # fmt: skip
+def test_all_that_is_promised_is_told(promise, said):
+    promised = replace(BAND, kind=Kind.PROMISE, promise=promise)
+    assert details(promised, "en")[-1].endswith(said)
+
+
+def test_all_that_is_promised_is_told_in_portuguese():
+    promised = replace(BAND, kind=Kind.PROMISE, promise=Promise(0.05, 0.1))
+    assert details(promised, "pt")[-1].endswith("e no máximo 10,0% dos intactos são rejeitados.")

@@ -35,6 +35,8 @@ addEventListener("load", async () => {
   const cut = (element) => element.getBoundingClientRect().right > innerWidth + 1;
   const inside = [...document.body.querySelectorAll("*")].filter((one) => !one.closest(".scroll"));
   told.cut = inside.filter(cut).map((one) => one.outerHTML.slice(0, 80));
+  const cells = [...document.querySelectorAll("th, td")];
+  told.beyond = cells.filter((one) => cut(one)).map((one) => one.textContent);
   told.caption = [...document.querySelectorAll(".note")].map((one) => !!one.closest(".scroll"));
   const table = document.querySelector("table");
   const heads = [...table.tHead.rows[0].cells];
@@ -116,6 +118,18 @@ def test_page_in_a_browser(page: Path, tmp_path: Path, width: int) -> None:
     assert (list(map(float, values)), direction) == (numbers[::-1], "descending")
     everything, found, again = told["rows"]
     assert found < everything == again
+
+
+def test_nothing_is_cut_off_in_print(page: Path, tmp_path: Path) -> None:
+    """On A4 landscape without its margins, with as long a name as a folder's model may have."""
+    source = page.read_text(encoding="utf-8").replace("@media print", "@media all")
+    copy = tmp_path / "printed.html"
+    copy.write_text(
+        re.sub(r">good<", f">local-dir:{'exports_of_the_plant_' * 6}<", source), "utf-8"
+    )
+    told, _ = asked(copy, tmp_path, 1031)
+    assert told["beyond"] == told["cut"] == []
+    assert told["wide"] == 1031
 
 
 def test_a_script_that_is_not_ours_does_not_run(page: Path, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from math import lcm
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from packsight.configuration.schema_layout import LayoutConfig
 from packsight.configuration.schema_sections import (
@@ -132,8 +132,25 @@ class CropConfig(Config):
     image_size: Size | None
 
 
+def _described(architecture: dict[str, Any]) -> dict[str, Any]:
+    kinds = {"model": str, "arguments": dict, "pretraining": dict}
+    if {key: type(value) for key, value in architecture.items()} != kinds:
+        raise ValueError
+    return architecture
+
+
+Described = Annotated[
+    dict[str, Any],
+    AfterValidator(_described),
+    Field(description="what a backbone's config.json says; filled in when the run starts"),
+]
+
+
 class ModelConfig(Config):
-    backbone: Annotated[Given, Field(description="a timm model's name")]
+    backbone: Annotated[
+        Given, Field(description="a timm model's name, hf-hub:<owner>/<name> or local-dir:<folder>")
+    ]
+    architecture: Described | None
     weights: Annotated[
         Given,
         Field(description="imagenet, bundled, none, a weights file, or a packsight run or .ckpt"),

@@ -20,7 +20,7 @@ ADDED: dict[str, Any] = {
         "crop_size": [240, 320],
     },
     "crop": {"name": "none", "margin": 0.0, "upright": [], "image_size": None},
-    "model": {"memory_format": "channels_last", "compile": None},
+    "model": {"architecture": None, "memory_format": "channels_last", "compile": None},
     "transforms": {"average_mirrored": False},
     "finetune": {"frozen_share": 0.0, "views": 0},
     "run": {"on_conflict": "fail", "wait": True},

@@ -1,26 +1,38 @@
-"""Which of several runs serves a camera: the one that validation packages prefer."""
+"""Which of several runs serves a camera: the one that a decision or validation packages prefer."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from packsight.data.pairing import PAIR
+from packsight.decision.rule import Decision
 from packsight.deployment.predictor import Predictor
 from packsight.domain import Perspective
 from packsight.errors import UserError
 from packsight.evaluation.results import read_metrics
+from packsight.runs.decision_file import find_decision, serving
 from packsight.runs.saved import Run, find_runs
+from packsight.system.console import console
 from packsight.system.files import reading
 
 
 def load_predictor(
-    path: str | Path, camera: str | None = None, device: str = "auto", max_unpacked_gb: float = 20.0
+    path: str | Path,
+    camera: str | None = None,
+    device: str = "auto",
+    max_unpacked_gb: float = 20.0,
+    decision: str | None = None,
 ) -> Predictor:
-    """The best model in a run, an experiment, a checkpoint or models.zip; for a camera, if given.
+    """One model of a run, an experiment, a checkpoint or models.zip; for a camera, if given.
 
-    Raises UserError where there is none, or models of several cameras to choose from.
+    It is the one that the decision beside them lets serve, or the best on validation packages;
+    `decision` is another decision.json, or "none". Where the mean of several serves, it is the best
+    of these: `packsight predict` scores with all. Raises UserError where there is none, or models
+    of several cameras to choose from.
     """
     with find_runs(path, "*", int(max_unpacked_gb * 10**9)) as runs:
-        pair, chosen = best_pair(runs), best_runs(runs)
+        found = find_decision(decision, path, runs, "*")
+        chosen = best_runs(runs) if found is None else _serving(found, runs)
+        pair = best_pair(runs) if found is None else chosen.get(PAIR)
         if pair is not None:
             return Predictor.from_run(pair, device)
         cameras = [camera] if camera else list(chosen)
@@ -31,6 +43,20 @@ def load_predictor(
                 f"{path} has models for {' and '.join(chosen)}; choose one with camera=."
             )
         return Predictor.from_run(chosen[cameras[0]], device)
+
+
+def _serving(decision: Decision, runs: Sequence[Run]) -> dict[str, Run]:
+    """For each camera, or for both as a pair, the run that a decision lets serve."""
+    chosen = {}
+    for part, members in serving(decision, runs).items():
+        chosen[part] = _best([*members], part)
+        if len(members) > 1:
+            console.print(
+                f"{part}: of the {len(members)} models whose mean decides, {chosen[part].name}, "
+                "the best on validation packages",
+                soft_wrap=True, markup=False, highlight=False,
+            )  # fmt: skip
+    return chosen
 
 
 def best_runs(runs: Sequence[Run]) -> dict[str, Run]:

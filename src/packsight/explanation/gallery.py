@@ -7,6 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Polygon
 
@@ -92,13 +94,27 @@ def look(item: Explained) -> np.ndarray:
     return picture
 
 
+def signed(item: Explained) -> np.ndarray:
+    """The signed map, smoothed: orange speaks for damaged, purple against; RGB uint8."""
+    smoothed, limit = _smoothed(item)
+    height, width = (ZOOM * side for side in smoothed.shape)
+    grown = cv2.resize(smoothed, (width, height), interpolation=cv2.INTER_LINEAR)
+    coloured = colormaps[COLOURS](Normalize(-limit, limit)(grown))
+    return np.rint(255 * coloured[..., :3]).astype(np.uint8)
+
+
+def _smoothed(item: Explained) -> tuple[np.ndarray, float]:
+    """A map's values, float32 [H, W], and where its colour scale ends."""
+    smoothed = smooth(item.attribution.map.numpy())
+    return smoothed, max(float(np.percentile(np.abs(smoothed), QUANTILE)), 1e-12)
+
+
 def panel(item: Explained, method: str) -> Figure:
     """The input, what of it speaks for damaged, and the signed map; scales are written out."""
     figure = Figure(figsize=(15, 4.2), layout="constrained")
     left, middle, right = figure.subplots(1, 3, width_ratios=[1, 1, 1.15])
     shown = item.input()
-    smoothed = smooth(item.attribution.map.numpy())
-    limit = max(float(np.percentile(np.abs(smoothed), QUANTILE)), 1e-12)
+    smoothed, limit = _smoothed(item)
     left.imshow(shown)
     left.set_title("what the model saw", fontsize=9)
     middle.imshow(look(item))
@@ -172,8 +188,10 @@ def sheet(explained: Sequence[Explained]) -> np.ndarray:
 
 
 def write_gallery(folder: Path, explained: Sequence[Explained], method: str) -> None:
-    """Write panels/<serial>_<perspective>.png and contact_sheet.png."""
+    """Write panels/<serial>_<perspective>.png, signed/….jpg and contact_sheet.png."""
     for item in explained:
+        with replacing(folder / "signed" / f"{item.name}.jpg") as file:
+            write_image(file, signed(item))
         with replacing(folder / "panels" / f"{item.name}.png") as file:
             panel(item, method).savefig(file, dpi=100)
     with replacing(folder / "contact_sheet.png") as file:
@@ -208,6 +226,8 @@ def attribution_rows(explained: Sequence[Explained], method: str) -> pd.DataFram
                 "relative_delta": item.attribution.relative_delta,
                 "converged": item.attribution.converged,
                 "steps": item.attribution.steps,
+                "full_colour": item.heat().full,
+                "shade": item.heat().shade,
                 **item.measures,
             }
             for item in explained

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 import torch
 from scipy.stats import spearmanr
-from timm.models import group_parameters
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from packsight.explanation.attribution import Explainer, Scorer, exact
-from packsight.models.network import Network
+from packsight.models.network import Network, forget
+from packsight.models.stages import stages_of
 from packsight.system.console import track
 
 CELLS = 28  # along the shorter side: regions are compared, not the speckle of pixels
@@ -68,6 +68,7 @@ def scrambled(network: Network) -> Iterator[tuple[str, Network]]:
     draw new ones). Stages are timm's own; the head is the first.
     """
     generator = torch.Generator().manual_seed(0)
+    forget(network)
     changed = copy.deepcopy(network)
     done: set[int] = set()
 
@@ -80,13 +81,11 @@ def scrambled(network: Network) -> Iterator[tuple[str, Network]]:
                     parameter.copy_(values.view(parameter.shape))
                     done.add(id(parameter))
 
-    scramble(list(changed.head.parameters()))
+    scramble([parameter for head in changed.heads for parameter in head.parameters()])
     yield "head", copy.deepcopy(changed)
     named = [dict(backbone.named_parameters()) for backbone in changed.backbones]
-    groups = [
-        group_parameters(backbone, backbone.group_matcher(coarse=True))  # type: ignore[operator]
-        for backbone in changed.backbones
-    ]
+    # Where no stages are told, the backbone counts as one.
+    groups = [stages_of(b) or {0: [*n]} for b, n in zip(changed.backbones, named, strict=True)]
     for stage in sorted(set().union(*groups), reverse=True):
         before = len(done)
         for parameters, group in zip(named, groups, strict=True):

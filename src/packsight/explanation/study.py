@@ -1,5 +1,6 @@
 """A run explained: every chosen image's map, its measures, and the gallery."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -25,7 +26,7 @@ from packsight.explanation.regions import regions_of
 from packsight.explanation.sanity import sanity_checks, verdicts
 from packsight.models.network import Network
 from packsight.system.console import console, counted
-from packsight.system.files import replacing
+from packsight.system.files import replacing, writing
 from packsight.system.fitted_table import FittedTable
 
 POOLED = ("all", "damaged", "hit", "miss")  # the images whose measures are printed
@@ -42,9 +43,9 @@ def explain_images(
     """Attribute and measure each chosen row of predictions; returns the pooled measures.
 
     Rows that `select` marks as `shown` get a panel. Writes attributions.csv, measures.csv,
-    panels/, seen/, overlays/ and contact_sheet.png.
+    panels/, seen/, overlays/ and contact_sheet.png, in the place of those of other images.
     """
-    explained, shown = [], []
+    explained, shown, looks = [], [], set()
     at_once = images_at_once(explainer)
     rows = chosen.drop(columns=["shown", "compared"]).to_dict("records")
     with exact(scorer.device), counted("explain", len(rows), "images") as advance:
@@ -66,16 +67,36 @@ def explain_images(
                 if chosen["shown"].iloc[number] or chosen["compared"].iloc[number]:
                     item = Explained(views_of(data, row["path"]), row, attribution, measures)
                     write_look(folder, item)
+                    looks.add(item.name)
                     if chosen["shown"].iloc[number]:
                         shown.append(item)
                 advance(1)
     write_gallery(folder, shown, explainer.title)
+    remove_others(folder, {item.name for item in shown}, looks)
     table = attribution_rows(explained, explainer.title)
     pooled = pool_measures(table)
     for name, content in (("attributions", table), ("measures", pooled)):
         with replacing(folder / f"{name}.csv") as file:
             content.to_csv(file, index=False)
     return pooled
+
+
+def remove_others(folder: Path, panels: Collection[str], looks: Collection[str]) -> None:
+    """Remove what an earlier explanation has left in a folder: other images, the sanity test.
+
+    `panels` and `looks` name the images that have one now. What nobody explains with stays.
+    """
+    with writing(folder):
+        for place, kept in (
+            ("panels/*.png", panels),
+            ("signed/*.jpg", panels),
+            ("seen/*.jpg", looks),
+            ("overlays/*.jpg", looks),
+        ):
+            for file in folder.glob(place):
+                if file.stem not in kept:
+                    file.unlink()
+        (folder / "sanity.csv").unlink(missing_ok=True)
 
 
 def print_measures(pooled: pd.DataFrame) -> None:

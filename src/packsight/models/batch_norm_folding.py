@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
+from packsight.models.network import forget
+
 TOLERANCE = 1e-3  # logits: by how much folding may change what a network says, by rounding alone
 
 
@@ -20,6 +22,11 @@ def fold_batch_norm(network: nn.Module, images: Tensor) -> None:
     Which one that is shows as the network runs on images [B, 3, H, W]. Where the network says
     something else afterwards (an output that is used twice), it is left as it was.
     """
+    _fold(network, images)
+    forget(network)
+
+
+def _fold(network: nn.Module, images: Tensor) -> None:
     made_by: dict[int, nn.Conv2d] = {}
     kept: list[Tensor] = []  # alive, so that no other tensor gets its id
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []

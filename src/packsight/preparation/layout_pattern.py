@@ -9,6 +9,7 @@ from packsight.domain import Perspective
 from packsight.errors import UserError
 from packsight.preparation.layout import IMAGE_SUFFIXES, Candidate, Name, Rejected
 from packsight.preparation.reading import Layout, Reader
+from packsight.preparation.regex_time import check_time
 from packsight.preparation.vocabulary import CAMERA_WORDS, LABEL_WORDS, SPLIT_WORDS, Vocabulary
 
 FIELDS = ("label", "perspective", "serial", "split", "shot", "group", "time")  # and {anything}
@@ -25,6 +26,7 @@ class PathPattern:
 
         Raises UserError for a pattern that is none.
         """
+        self.text = text
         self.is_regex = "(?P<" in text
         if not self.is_regex:
             text = text.removesuffix(".*").strip("/")
@@ -43,10 +45,20 @@ class PathPattern:
                 "anything."
             )
 
+    def check(self, paths: Sequence[str]) -> None:
+        """Raise UserError if it takes for ever to compare it with these paths."""
+        # `fullmatch` is a search for what has the text's ends at its own.
+        ends = "{}" if self.is_regex else "\\A(?:{})\\Z"
+        regexes = [ends.format(regex.pattern) for regex in self._regexes]
+        check_time(regexes, [*map(self._seen, paths)], f"layout.pattern={self.text}")
+
+    def _seen(self, path: str) -> str:
+        """A regular expression sees the whole path, a pattern what stands before the suffix."""
+        return path if self.is_regex else str(PurePosixPath(path).with_suffix(""))
+
     def match(self, path: str) -> dict[str, list[str]] | None:
         """What each field says, as often as it stands there; None for a path that does not fit."""
-        # A regular expression sees the whole path, a pattern what stands before the suffix.
-        text = path if self.is_regex else str(PurePosixPath(path).with_suffix(""))
+        text = self._seen(path)
         for regex in self._regexes:
             found = regex.search(text) if self.is_regex else regex.fullmatch(text)
             if found is not None:
@@ -79,6 +91,7 @@ class PatternReader(Reader):
         super().__init__(layout.words)
         self.camera = layout.camera
         self.pattern = PathPattern(layout.pattern, _spellings(layout, self.words, paths))
+        self.pattern.check(paths)
 
     def read(self, path: str) -> Candidate | Rejected:
         pure = PurePosixPath(path)
@@ -154,6 +167,7 @@ class PatternLayout(Layout):
     def namer(self, root: Path, paths: Sequence[str]) -> Callable[[str], Name]:
         words = self.words
         pattern = PathPattern(self.pattern, _spellings(self, words, paths))
+        pattern.check(paths)
 
         def name(path: str) -> Name:
             said = pattern.match(path) or {}

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from packsight.errors import UserError
 from packsight.preparation.fingerprint import known_fingerprint
 from packsight.preparation.layout_standard import StandardLayout
@@ -14,6 +16,7 @@ from packsight.preparation.prepared import check_settings, is_prepared, made_fro
 from packsight.preparation.reading import Layout
 from packsight.preparation.splits import SplitSettings
 from packsight.sample.render import render_sample
+from packsight.system.console import console
 from packsight.system.files import temporary_folder
 from packsight.system.lock import locked
 
@@ -71,6 +74,9 @@ class DataRequest:
         elif Path(self.source) != target:
             check_settings(target, self._settings)
             self._check_source(Path(self.source), target)
+        elif self.layout != StandardLayout():
+            said = f"layout={self.layout.kind} has no effect: {self.source} is prepared data"
+            console.print(escape(said), soft_wrap=True, highlight=False)
         return target
 
     def _check_source(self, source: Path, target: Path) -> None:

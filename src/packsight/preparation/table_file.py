@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from packsight.errors import UserError
+from packsight.preparation.table_size import check_size
 from packsight.system.files import reading
 from packsight.system.tables import read_table
 
@@ -23,6 +24,7 @@ def read_content(path: Path) -> pd.DataFrame:
     kind, suffix = "a table of images", path.suffix.lower()
     if suffix not in SUFFIXES:
         raise UserError(f"{path} is no table that can be read; use {', '.join(SUFFIXES)}.")
+    check_size(path)
     if suffix in ENGINES:
         table = _read_with(ENGINES[suffix], path)
     else:

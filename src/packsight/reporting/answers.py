@@ -84,7 +84,7 @@ def which(
         lines.append(say("answers.fused", fusion=say.named("fusion", decision.fusion.kind.value)))
     count = sum(decision.packages.values())
     details = [say("answers.rests_on", packages=count, **decision.packages)]
-    details += [say(f"answers.kind_{decision.kind.value}", **_terms(decision))]
+    details += [say(f"answers.kind_{decision.kind.value}", **_terms(decision, say))]
     return Answer(question, [*lines, _thresholds(decision, say)], details=details, tone="good")
 
 
@@ -182,10 +182,19 @@ def _thresholds(decision: Decision, say: Words) -> str:
     return " ".join(say(f"answers.band_{part}", low=low, high=high) for part in band)
 
 
-def _terms(decision: Decision) -> dict[str, object]:
+def _terms(decision: Decision, say: Words) -> dict[str, object]:
     """What the sentence about a kind of decision tells of it."""
-    if decision.kind == Kind.PROMISE and decision.promise is not None:
-        return {"misses": decision.promise.misses, "confidence": decision.promise.confidence}
+    promise = decision.promise
+    if decision.kind == Kind.PROMISE and promise is not None:
+        others = (("false_rejects", promise.false_rejects), ("inspections", promise.inspections))
+        more = [
+            " " + say(f"answers.promise_{name}", share=share)
+            for name, share in others
+            if share is not None
+        ]
+        return {
+            "misses": promise.misses, "confidence": promise.confidence, "more": "".join(more),
+        }  # fmt: skip
     if decision.costs is not None:
         return {"ratio": decision.costs.missed / decision.costs.false_reject}
     return {}

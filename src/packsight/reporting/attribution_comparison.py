@@ -184,26 +184,37 @@ def attributions_figure(attributions: AttributionComparison) -> Figure:
     return figure
 
 
-def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
-    """The same packages, a row each, as they are and across models, RGB uint8, one per camera.
+def shared_overlays(
+    experiment: Path, frame: pd.DataFrame
+) -> dict[str, tuple[dict[str, dict[str, Path]], list[str]]]:
+    """By camera, overlays by model and image, and the images that all of several models have.
 
-    Each tile has its own scale below it. Of the folds of a model only those count whose packages
-    others have.
+    Of the folds of a model only those count whose packages others have.
     """
-    sheets = {}
+    found = {}
     for perspective, runs in frame.groupby("perspective"):
         columns: dict[str, dict[str, Path]] = {}
         for _, run in runs.iterrows():
             files = (experiment / run["folder"] / "explanations" / "overlays").glob("*.jpg")
             name = ", ".join(filter(None, (text(run["backbone"]), text(run["recipe"]),
                                            f"crop {text(run['crop'])}")))  # fmt: skip
-            found = {file.stem: file for file in sorted(files)}
-            if found:
-                columns.setdefault(name, {}).update(found)
+            overlays = {file.stem: file for file in sorted(files)}
+            if overlays:
+                columns.setdefault(name, {}).update(overlays)
         counts = pd.Series([image for files in columns.values() for image in files]).value_counts()
         shared = sorted(image for image, count in counts.items() if count == len(columns))[:8]
-        if len(columns) < 2 or not shared:
-            continue
+        if len(columns) > 1 and shared:
+            found[str(perspective)] = columns, shared
+    return found
+
+
+def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The same packages, a row each, as they are and across models, RGB uint8, one per camera.
+
+    Each tile has its own scale below it.
+    """
+    sheets = {}
+    for perspective, (columns, shared) in shared_overlays(experiment, frame).items():
         first = [next(iter(columns.values()))[image] for image in shared]
         seen = [file.parent.with_name("seen") / file.name for file in first]
         plain = all(file.is_file() for file in seen)  # not where explained by an older version
@@ -214,5 +225,5 @@ def look_sheets(experiment: Path, frame: pd.DataFrame) -> dict[str, np.ndarray]:
             captions += [image] if plain else []
             captions += [f"{image[:13]}  {name}" for name in columns]
         width = len(tiles) // len(shared)
-        sheets[str(perspective)] = contact_sheet(tiles, captions, width, tile_width=380)
+        sheets[perspective] = contact_sheet(tiles, captions, width, tile_width=380)
     return sheets

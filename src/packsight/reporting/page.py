@@ -23,6 +23,7 @@ from packsight.reporting.decision_figures import reliability_figures, threshold_
 from packsight.reporting.findings import chance, findings
 from packsight.reporting.leaderboard import text, varying
 from packsight.reporting.learning import fit_sentences, learning_curve
+from packsight.reporting.looks import shared_looks, suspect_looks
 from packsight.reporting.pictures import jpeg, svg
 from packsight.reporting.pooling import Pooled, shown
 from packsight.reporting.run_view import run_view
@@ -74,7 +75,7 @@ def write_report(
             *fit_sentences(experiment, frame, pooled, say),
             *learning_curve(rows, say),
         ],
-        attributions=None if found is None else _attributions_view(experiment, found, say),
+        attributions=None if found is None else _attributions_view(experiment, frame, found, say),
         suspects=_suspects_view(experiment, say),
         pooled=pooled_rows,
         pooled_differing=varying(rows),
@@ -172,10 +173,12 @@ def _against(
 
 
 def _attributions_view(
-    experiment: Path, attributions: AttributionComparison, say: Words
+    experiment: Path, frame: pd.DataFrame, attributions: AttributionComparison, say: Words
 ) -> dict[str, Any]:
     """What the page shows of the comparison of attributions."""
-    sheets = sorted(experiment.glob("attributions_*.png"))
+    looks = shared_looks(experiment, frame, say)
+    # Of an older version, which wrote its words into the pictures.
+    sheets = [] if looks else sorted(experiment.glob("attributions_*.png"))
     cells = attributions_cells(attributions)
     return {
         "columns": [say("table.camera"), say("table.model"),
@@ -187,6 +190,7 @@ def _attributions_view(
         "methods": sorted(map(say.translated, attributions.rows["method"].unique())),
         "sanity": [(say.translated(said), "FAILS" in said) for said in attributions.sanity],
         "figure": svg(attributions_figure(attributions), say),
+        "looks": looks,
         "sheets": {file.stem.removeprefix("attributions_"): jpeg(file) for file in sheets},
     }  # fmt: skip
 
@@ -196,13 +200,15 @@ def _suspects_view(experiment: Path, say: Words) -> dict[str, Any] | None:
     found = read_suspects(experiment)
     if found.rows.empty:
         return None
+    looks = suspect_looks(experiment, found, say)
     return {
         "rows": [
             row | {"reason": "; ".join(map(say.translated, row["reason"].split("; ")))}
             for row in found.rows.head(SUSPECTS).to_dict("records")
         ],
         "count": len(found.rows),
-        "picture": jpeg(found.picture) if found.picture else None,
+        "looks": looks,
+        "picture": jpeg(found.picture) if found.picture and not looks else None,
     }
 
 

@@ -60,14 +60,18 @@ def svg(figure: Figure, say: Words) -> str:
 
 def jpeg(file: Path) -> str | None:
     """A picture as a smaller JPEG's data URI; None where it is missing or unreadable."""
-    buffer = BytesIO()
     try:
         with Image.open(file) as image:
-            sheet = image.convert("RGB")
-            sheet.thumbnail((SHEET_WIDTH, sheet.height))
-            sheet.save(buffer, "JPEG", quality=SHEET_QUALITY, optimize=True)
+            return shrunk(image.convert("RGB"), SHEET_WIDTH)
     except OSError:
         return None
+
+
+def shrunk(picture: Image.Image, width: int) -> str:
+    """A picture at most that wide, as a JPEG's data URI."""
+    buffer = BytesIO()
+    picture.thumbnail((width, picture.height))
+    picture.save(buffer, "JPEG", quality=SHEET_QUALITY, optimize=True)
     return _uri("image/jpeg", buffer.getvalue())
 
 

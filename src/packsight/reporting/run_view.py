@@ -16,6 +16,7 @@ from packsight.evaluation.figures import (
 )
 from packsight.evaluation.results import read_history, read_predictions
 from packsight.reporting.leaderboard import UNREADABLE, text
+from packsight.reporting.looks import Look, run_looks
 from packsight.reporting.pictures import jpeg, panels, svg
 from packsight.reporting.wording import Words
 
@@ -33,6 +34,7 @@ class RunView:
     scores: str | None
     sheet: str | None
     panels: list[str]
+    looks: list[Look]  # in the place of both, where what explained them wrote pictures alone
 
 
 def run_view(experiment: Path, row: pd.Series, differing: list[str], say: Words) -> RunView:
@@ -51,6 +53,8 @@ def run_view(experiment: Path, row: pd.Series, differing: list[str], say: Words)
     def picture(draw: Callable[[pd.DataFrame, str], Figure], table: pd.DataFrame) -> str | None:
         return svg(draw(table, name), say) if len(table) else None
 
+    explanations = folder / "explanations"
+    looks = run_looks(explanations, say)
     return RunView(
         row=row,
         name=name,
@@ -59,6 +63,7 @@ def run_view(experiment: Path, row: pd.Series, differing: list[str], say: Words)
         confusion=picture(confusion_figure, test),
         roc_pr=picture(roc_pr_figure, test),
         scores=picture(score_figure, test),
-        sheet=jpeg(folder / "explanations" / "contact_sheet.png"),
-        panels=panels(folder / "explanations"),
+        sheet=None if looks else jpeg(explanations / "contact_sheet.png"),
+        panels=[] if looks else panels(explanations),
+        looks=looks,
     )

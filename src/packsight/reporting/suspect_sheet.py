@@ -1,5 +1,6 @@
 """The first suspects on one page, as the cameras saw them, with maps where they were explained."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +15,9 @@ from packsight.imaging.encode import write_image
 from packsight.imaging.window import box_window, frame_window
 from packsight.preparation import manifest
 from packsight.preparation.prepared import load_data
-from packsight.reporting.suspects import FILE, PICTURE, Suspects, write_rows
+from packsight.reporting.suspects import FILE, PICTURE, TILES, Suspects, write_rows
 from packsight.system.console import console
-from packsight.system.files import replacing, sha256
+from packsight.system.files import replacing, sha256, writing
 
 SHOWN = 40  # suspects on the sheet, about half as many packages
 SIZE = (240, 320)  # of a picture: height, width
@@ -32,13 +33,17 @@ def write_suspects(
     data: Path | None = None,
     max_bytes: int = 20 * 10**9,
 ) -> Suspects:
-    """Write suspects.csv, and suspects.png where the data that the runs were tested on are found.
+    """Write suspects.csv, and pictures where the data that the runs were tested on are found.
 
-    They are looked for in `data`, prepared data in a folder or an archive that unpacks to
-    `max_bytes` at most, or else beside the experiment in data/<name>.
+    That is suspects.png and, without words, suspects/<rank>.jpg. The data are looked for in `data`,
+    prepared data in a folder or an archive that unpacks to `max_bytes` at most, or else beside the
+    experiment in data/<name>.
     """
     rows = write_rows(experiment, frame, pooled)
     picture = experiment / PICTURE
+    with writing(experiment):
+        for old in (experiment / TILES).glob("*.jpg"):
+            old.unlink()
     if rows.empty:
         picture.unlink(missing_ok=True)
         return Suspects(rows, None)
@@ -53,8 +58,12 @@ def write_suspects(
     if shown.empty:
         picture.unlink(missing_ok=True)
         return Suspects(rows, None)
+    tiles = suspect_tiles(experiment, shown, found)
+    for listed, tile in tiles:
+        with replacing(experiment / TILES / f"{listed['rank'].iloc[0]}.jpg") as file:
+            write_image(file, tile)
     with replacing(picture) as file:
-        write_image(file, suspect_sheet(experiment, shown, found))
+        write_image(file, suspect_sheet(tiles))
     return Suspects(rows, picture)
 
 
@@ -70,9 +79,14 @@ def _data_of(experiment: Path, run: str, data: Path | None, max_bytes: int) -> D
     return root, table
 
 
-def suspect_sheet(experiment: Path, rows: pd.DataFrame, data: dict[str, Data]) -> np.ndarray:
-    """A tile for each package, RGB uint8: both cameras' pictures, then maps of what is listed."""
-    tiles, captions = [], []
+def suspect_tiles(
+    experiment: Path, rows: pd.DataFrame, data: dict[str, Data]
+) -> list[tuple[pd.DataFrame, np.ndarray]]:
+    """What is listed of each package, and a picture of it, RGB uint8, all of one size.
+
+    Both cameras' views stand first, then maps of what is listed.
+    """
+    packages, tiles = [], []
     for (name, serial), listed in rows.groupby(["data", "serial"], sort=False):
         root, table = data[str(name)]
         own = table[table["serial"] == serial]
@@ -82,19 +96,30 @@ def suspect_sheet(experiment: Path, rows: pd.DataFrame, data: dict[str, Data]) -
         ]
         views = [_crop(root, own[own["perspective"] == view]) for view in Perspective]
         tiles.append([*views, *(shown for shown in maps if shown is not None)])
-        first = listed.iloc[0]
-        said = " | ".join(
-            f"{row['camera']} {row['probability']:.2f}: {row['reason']}"
-            for _, row in listed.iterrows()
-        )
-        captions.append(f"{first['rank']}  {serial}, label {first['label']}\np(damaged): {said}")
+        packages.append(listed)
     width = max(map(len, tiles))
     blank = np.full((*SIZE, 3), BLANK, np.uint8)
     pictures = [
         np.hstack([blank if part is None else part for part in (*tile, *[None] * width)][:width])
         for tile in tiles
     ]
-    across = SIZE[1] * width
+    return [*zip(packages, pictures, strict=True)]
+
+
+def suspect_sheet(tiles: list[tuple[pd.DataFrame, np.ndarray]]) -> np.ndarray:
+    """All of them on one page, RGB uint8, each over what is listed."""
+    captions = []
+    for listed, _ in tiles:
+        first = listed.iloc[0]
+        said = " | ".join(
+            f"{row['camera']} {row['probability']:.2f}: {row['reason']}"
+            for _, row in listed.iterrows()
+        )
+        captions.append(
+            f"{first['rank']}  {first['serial']}, label {first['label']}\np(damaged): {said}"
+        )
+    pictures = [picture for _, picture in tiles]
+    across = pictures[0].shape[1]
     return contact_sheet(pictures, captions, columns=max(1, 1920 // across), tile_width=across)
 
 
@@ -119,4 +144,7 @@ def _map(file: Path) -> np.ndarray | None:
         picture = read_image(file)
     except UserError:
         return None
+    with suppress(UserError):  # an older version wrote none
+        seen = read_image(file.parent.with_name("seen") / file.name)
+        picture = picture[: len(seen)]  # without the scale below it
     return frame_window(picture.shape[:2]).cut(picture, SIZE)

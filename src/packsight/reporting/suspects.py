@@ -14,6 +14,7 @@ from packsight.system.files import replacing
 from packsight.system.tables import read_table
 
 FILE, PICTURE = "suspects.csv", "suspects.png"
+TILES = "suspects"  # the folder of pictures of one package each, by rank, without words
 COLUMNS = ["rank", "serial", "camera", "label", "probability", "reason", "data", "run"]
 KEYS = ["data", "serial", "perspective"]
 SAME = [

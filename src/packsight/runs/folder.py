@@ -16,12 +16,13 @@ from packsight.system.files import read_json, reading
 
 # What has a place of its own in the folder's name, or cannot change the result.
 NAMED = ("name", "data.name", "data.fold", "manifest", "weights_content", "model.backbone",
-         "perspective", "precision", "seed")  # fmt: skip
+         "model.architecture", "perspective", "precision", "seed")  # fmt: skip
 INERT = ("name", "outputs", "folder", "variant", "measured", "logger", "run", "layout",
          "data.source", "data.split", "data.num_workers", "data.cache_gb", "data.max_unpacked_gb",
          "data.overwrite")  # fmt: skip
 USUAL = {"burst": "mean"}  # keys of later versions, with what earlier runs came to without them
 STORED = "."  # the folder of a configuration that is portable already
+LONGEST = 100  # letters of a folder's name, of which every system takes as many
 SHOWN = 5  # differences between two configurations that a message names
 
 
@@ -94,9 +95,15 @@ def run_folder(config: dict[str, Any]) -> Path:
     part = "split" if data["fold"] is None else f"fold{data['fold']}"
     last = f"{part}_seed{config['seed']}" + (f"_{variant}" if variant else "")
     return Path(
-        config["outputs"], config["name"], data["name"], config["model"]["backbone"],
+        config["outputs"], config["name"], data["name"], _plain(config["model"]["backbone"]),
         config["perspective"]["name"], config["precision"]["name"], last,
     )  # fmt: skip
+
+
+def _plain(backbone: str) -> str:
+    """A backbone's name as that of a folder: timm's as it is, others without what parts paths."""
+    name = "".join(sign if sign.isalnum() or sign in "._-" else "-" for sign in backbone)
+    return name if len(name) <= LONGEST else f"{name[:20]}-{_hash(backbone, 6)}{name[-40:]}"
 
 
 def choose_folder(config: dict[str, Any]) -> Path:

@@ -52,10 +52,15 @@ class Run:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width in pixels."""
-        from packsight.models.network import input_size
+        from packsight.models.backbone import input_size
 
-        config = self.config
-        return input_size(config.model.backbone, config.data.image_size, config.crop.image_size)
+        config, model = self.config, self.config.model
+        return input_size(
+            model.backbone,
+            config.data.image_size,
+            config.crop.image_size,
+            architecture=model.architecture,
+        )
 
     @property
     def crop(self) -> Crop:
@@ -104,6 +109,7 @@ class Run:
             drop_rate=model.drop_rate,
             paired=perspective.paired,
             shared_backbone=perspective.shared_backbone,
+            architecture=model.architecture,
         )
         fill(network, read_best(self.checkpoint), self.checkpoint, REMEDY)
         return network.float().eval()
@@ -119,8 +125,7 @@ class Run:
         layout = MEMORY_FORMATS[self.config.model.memory_format]
         network = self.load_network().to(device).to(memory_format=layout)
         height, width = self.image_size
-        cameras = 2 if self.config.perspective.paired else 1  # of a pair, side by side
-        noise = torch.rand(1, 3, height, width * cameras, generator=torch.Generator())
+        noise = torch.rand(1, 3, height, width * network.images, generator=torch.Generator())
         fold_batch_norm(network, noise.to(device))
         return network.to(weights_dtype(precision))
 

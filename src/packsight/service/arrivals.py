@@ -62,7 +62,8 @@ class Arrivals:
     ) -> None:
         """`skip` are folders that are left out, `known` says of a path with its size and time that
         it has been dealt with before; `told` hears of files that are no images."""
-        self.coming: Counter[Name] = Counter()  # of files that are here and not taken yet
+        # Of files that are here and not taken yet, by serial and camera.
+        self.coming: Counter[tuple[str | None, str | None]] = Counter()
         self._folders = [folder.absolute() for folder in folders]
         self._name, self._settle, self._is_known, self._told = name, settle, known, told
         self._skip = {str(path.absolute()) for path in skip}
@@ -104,7 +105,7 @@ class Arrivals:
         path = str(arrived.path)
         self.moved(arrived.path)
         self._waiting[path] = _Waiting(arrived.place, arrived.name, now)
-        self.coming[arrived.name] += 1
+        self.coming[arrived.name[:2]] += 1
 
     def _see(
         self, folder: str, name: str, place: str, now: float, before: Signature | None
@@ -120,7 +121,7 @@ class Arrivals:
                 return
             waiting = _Waiting(place, self._name(place), now)
             self._waiting[path] = waiting
-            self.coming[waiting.name] += 1
+            self.coming[waiting.name[:2]] += 1
 
     def _completed(self, path: str, now: float) -> Arrived | None:
         """The file if it is complete: unchanged since the last look, with its end or for long."""
@@ -148,9 +149,10 @@ class Arrivals:
         return Arrived(Path(path), waiting.place, waiting.name, *found)
 
     def _forget(self, name: Name) -> None:
-        self.coming[name] -= 1
-        if self.coming[name] <= 0:
-            del self.coming[name]
+        package = name[:2]
+        self.coming[package] -= 1
+        if self.coming[package] <= 0:
+            del self.coming[package]
 
     def _files(self, folder: str, place: str, deep: bool) -> Iterator[tuple[str, str, str]]:
         """Images below a folder that may be new: their folder, name and place."""

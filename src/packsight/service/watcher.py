@@ -97,7 +97,7 @@ class Watcher:
         return self._record.problem
 
     def _is_coming(self, serial: str, camera: str) -> bool:
-        return self._arrivals.coming[Name(serial, camera)] > 0
+        return self._arrivals.coming[serial, camera] > 0
 
     def _take(self, file: Arrived) -> None:
         """Find the package that a complete file belongs to; decide on it if that is complete."""
