@@ -11,7 +11,8 @@ from packsight.deployment.damage_region import check_explainer, locate
 from packsight.domain import parse_boxes
 from packsight.errors import UserError
 from packsight.explanation.methods import Occlusion
-from packsight.imaging.window import frame_window
+from packsight.imaging.crop import Crop
+from packsight.line.view import View
 
 OCCLUSION = Occlusion(["black"], window=0.2, stride=0.5, max_batch=8)
 
@@ -30,20 +31,9 @@ class Bright(nn.Module):
 class Whole:
     """A predictor that looks at whole frames."""
 
-    size = (54, 96)
-
     def __init__(self, paired: bool) -> None:
         self.network = Bright()
-        self.paired = paired
-
-    def window(self, frame, camera):
-        return frame_window(frame.shape[:2]), "none"
-
-    def compose(self, images):
-        black = np.zeros((*self.size, 3), np.uint8)
-        if not self.paired:
-            return next(iter(images.values()))
-        return np.hstack([images.get(camera, black) for camera in ("top", "side")])
+        self.view = View((54, 96), ("top", "side"), paired, Crop("none"))
 
 
 @pytest.fixture

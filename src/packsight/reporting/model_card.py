@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -21,9 +21,11 @@ from packsight.reporting.decision_table import SHOWN, sentences
 from packsight.reporting.leaderboard import left_out, number, text, varying
 from packsight.reporting.pooling import shown
 from packsight.reporting.suspects import SAME
-from packsight.runs.saved import Run
 from packsight.system.files import read_json, reading, replacing
 from packsight.system.tables import read_table
+
+if TYPE_CHECKING:  # a report does not load models
+    from packsight.runs.saved import Run
 
 FILE = "MODEL_CARD.md"
 
@@ -72,7 +74,7 @@ def write_model_card(experiment: Path) -> Path | None:
     return experiment / FILE
 
 
-def card_beside(run: Run) -> str:
+def card_beside(run: "Run") -> str:
     """The card of the experiment that holds a run; "" where there is none."""
     root = [run.folder, *run.folder.parents][len(Path(run.name).parts)]
     if not (root / FILE).is_file():
