@@ -5,13 +5,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from packsight.arrival.arrivals import Arrived
+from packsight.arrival.pairing import Image
 from packsight.imaging.window import Window
+from packsight.ledger.ledger import Ledger
 from packsight.line.reference import Reference
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.preparation.layout import Name
-from packsight.service.arrivals import Arrived
-from packsight.service.ledger import Ledger
-from packsight.service.pairing import Image
 
 SIZE = (540, 960)
 

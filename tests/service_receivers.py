@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from packsight.errors import UserError
+from packsight.ledger.ledger import Ledger
+from packsight.ledger.ledger_entries import Entry
 from packsight.line.verdict import ImageSeen, Verdict
-from packsight.service.ledger import Ledger
-from packsight.service.ledger_entries import Entry
 
 
 def entry(id: int, serial: str = "1234567890123", **values) -> Entry:

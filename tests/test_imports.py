@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "src" / "packsight"
-ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation", "data",
-         "models", "decision", "line", "service", "evaluation", "training", "explanation", "runs",
-         "reporting", "deployment", "export", "diagnosis", "benchmark", "pipeline", "jobs", "cli",
-         "stages", "__main__"]  # fmt: skip
+ORDER = ["errors", "domain", "system", "configuration", "sample", "imaging", "preparation",
+         "data", "models", "decision", "line", "arrival", "ledger", "receivers",
+         "monitoring", "page", "service", "evaluation", "training", "explanation",
+         "runs", "reporting", "deployment", "export", "diagnosis", "benchmark",
+         "pipeline", "jobs", "cli", "stages", "__main__"]  # fmt: skip
 
 
 def imported(file: Path) -> set[str]:

@@ -16,4 +16,4 @@ def test_rooms_of_training_stay_behind():
 
 
 def test_what_a_page_shows_goes_with_it():
-    assert [place for place in FOUND if place.startswith("packsight/service/site/")]
+    assert [place for place in FOUND if place.startswith("packsight/page/site/")]

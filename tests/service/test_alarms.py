@@ -2,9 +2,9 @@ import logging
 
 from line_stream import Stream
 
+from packsight.ledger.ledger import Ledger
+from packsight.monitoring.drift import Monitor
 from packsight.service.alarms import Alarms
-from packsight.service.drift import Monitor
-from packsight.service.ledger import Ledger
 
 
 def decide(ledger, packages):

@@ -10,12 +10,12 @@ from line_stream import Stream, record
 import packsight
 from packsight.errors import UserError
 from packsight.imaging.decode import read_rgb
+from packsight.ledger.ledger import Ledger
+from packsight.ledger.ledger_entries import Entry
 from packsight.line.reference import Reference
 from packsight.line.verdict import Verdict
 from packsight.preparation.layout_table import TableLayout
 from packsight.service import review as module
-from packsight.service.ledger import Ledger
-from packsight.service.ledger_entries import Entry
 from packsight.service.review import review
 from packsight.service.review_choice import Worths, choose
 

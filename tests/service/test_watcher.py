@@ -6,7 +6,7 @@ import pytest
 from fake_line import FakeLine, picture, write
 from service_receivers import until
 
-from packsight.service.ledger import Ledger
+from packsight.ledger.ledger import Ledger
 from packsight.service.settings import Settings
 from packsight.service.watch import namer
 from packsight.service.watcher import Watcher

@@ -6,14 +6,13 @@ from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parents[1]
 NAME = PACKAGE.name
-BESIDE = ("line", "service")  # rooms whose other files go with their modules
 
 
 def closure(module: str) -> dict[str, bytes]:
     """Path in the archive and content of `module` and of all of packsight that it imports.
 
-    With them goes what lies in rooms of the line beside modules, such as a page's texts. Imports
-    that only type checkers see do not count, those inside functions do.
+    With them goes what lies beside modules in their rooms, such as a page's texts. Imports that
+    only type checkers see do not count, those inside functions do.
     """
     waiting, found = [module], dict[str, bytes]()
     while waiting:
@@ -25,8 +24,9 @@ def closure(module: str) -> dict[str, bytes]:
         parents = name.split(".")
         waiting += [".".join(parents[:length]) for length in range(1, len(parents))]
         waiting += _imported(ast.parse(found[place]))
-    for room in (PACKAGE / name for name in BESIDE if f"{NAME}/{name}/__init__.py" in found):
-        for file in room.rglob("*"):
+    rooms = {Path(place).parent for place in found} - {Path(NAME)}
+    for room in rooms:
+        for file in (PACKAGE.parent / room).rglob("*"):
             if file.is_file() and file.suffix not in (".py", ".pyc"):
                 found[_place(file)] = file.read_bytes()
     return dict(sorted(found.items()))

@@ -5,12 +5,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from packsight.service.drift import Alarm, Monitor
-from packsight.service.ledger import Ledger
-from packsight.service.ledger_entries import Entry
-from packsight.service.monitoring import catch_up
-from packsight.service.receiver import Receiver
-from packsight.service.words import words
+from packsight.ledger.ledger import Ledger
+from packsight.ledger.ledger_entries import Entry
+from packsight.monitoring.drift import Alarm, Monitor
+from packsight.monitoring.monitoring import catch_up
+from packsight.page.words import words
+from packsight.receivers.receiver import Receiver
 
 log = logging.getLogger("packsight.watch")
 

@@ -18,9 +18,9 @@ from packsight.errors import UserError
 from packsight.imaging.contact_sheet import contact_sheet
 from packsight.imaging.decode import UnusableImageError, read_rgb
 from packsight.imaging.encode import write_image
+from packsight.ledger.ledger import Ledger
 from packsight.line.archive import read_archive
 from packsight.line.reference import Reference
-from packsight.service.ledger import Ledger
 from packsight.service.review_choice import Chosen, Worths, choose
 from packsight.system.files import making_folder, replacing, writable, writing
 

@@ -11,9 +11,9 @@ import numpy as np
 from packsight.decision.calibration import CLIP
 from packsight.decision.logits import logit
 from packsight.decision.terms import Action
+from packsight.ledger.ledger_entries import Entry
 from packsight.line.reference import Reference, measures
 from packsight.line.verdict import ImageSeen, Verdict
-from packsight.service.ledger_entries import Entry
 
 WATCHED = (
     "brightness",

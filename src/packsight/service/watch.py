@@ -13,27 +13,27 @@ from types import FrameType
 from typing import Any
 
 from packsight.errors import UserError
+from packsight.ledger.ledger import Ledger
+from packsight.ledger.ledger_entries import Entry
+from packsight.ledger.ledger_file import alone
+from packsight.monitoring.drift import Monitor
+from packsight.page.overview import Line
+from packsight.page.page import Page
 from packsight.preparation.layout import Name
 from packsight.preparation.layout_pattern import PatternLayout
 from packsight.preparation.layout_standard import StandardLayout
+from packsight.receivers.annotation import Annotations
+from packsight.receivers.delivery import Delivery
+from packsight.receivers.json_lines import JsonLines
+from packsight.receivers.modbus import Modbus
+from packsight.receivers.mqtt import Mqtt
+from packsight.receivers.receiver import Receiver
+from packsight.receivers.webhook import Webhook
 from packsight.service.alarms import Alarms
-from packsight.service.annotation import Annotations
-from packsight.service.delivery import Delivery
-from packsight.service.drift import Monitor
-from packsight.service.json_lines import JsonLines
-from packsight.service.ledger import Ledger
-from packsight.service.ledger_entries import Entry
-from packsight.service.ledger_file import alone
-from packsight.service.modbus import Modbus
-from packsight.service.mqtt import Mqtt
 from packsight.service.opening import add_line_options, open_line
 from packsight.service.options import add_settings, read_settings
-from packsight.service.overview import Line
-from packsight.service.page import Page
-from packsight.service.receiver import Receiver
 from packsight.service.settings import Settings
 from packsight.service.watcher import Watcher
-from packsight.service.webhook import Webhook
 from packsight.system.files import making_folder
 
 DRAIN_S = 5.0  # for receivers, once the watch has ended

@@ -8,15 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from packsight.arrival.arrivals import Arrivals, Arrived
+from packsight.arrival.filing import DONE, FAILED, place_for, put
+from packsight.arrival.pairing import Image, Package, Pairing
 from packsight.decision.rule import Reason
 from packsight.decision.terms import Action
+from packsight.ledger.ledger import LATE, REPEATED, UNNEEDED, Ledger
+from packsight.ledger.ledger_entries import Entry
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.preparation.layout import Name, serial_problem
-from packsight.service.arrivals import Arrivals, Arrived
-from packsight.service.filing import DONE, FAILED, place_for, put
-from packsight.service.ledger import LATE, REPEATED, UNNEEDED, Ledger
-from packsight.service.ledger_entries import Entry
-from packsight.service.pairing import Image, Package, Pairing
 from packsight.service.recording import Recorder, StoppedError
 from packsight.system.files import sha256
 
