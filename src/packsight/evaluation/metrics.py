@@ -28,6 +28,7 @@ from torchmetrics.utilities import dim_zero_cat
 
 from packsight.domain import LABELS, THRESHOLD, Perspective
 from packsight.errors import UserError
+from packsight.evaluation.results import images_of
 
 SMALLEST = 1e-7  # probabilities are clipped to it and to one minus it before their logarithm
 
@@ -133,13 +134,6 @@ def classification_metrics(predictions: pd.DataFrame) -> dict[str, Any]:
         "loss": float(-np.mean(np.log(np.clip(of_label, SMALLEST, 1 - SMALLEST)))),
         "confusion": confusion,
     }
-
-
-def images_of(predictions: pd.DataFrame) -> int:
-    """How many images the rows of a table come from: those of a burst are one row."""
-    if "shots" not in predictions:
-        return len(predictions)
-    return int(predictions["shots"].fillna(1).sum())
 
 
 def metrics_by_perspective(predictions: pd.DataFrame) -> dict[str, dict[str, Any]]:

@@ -9,7 +9,6 @@ import pandas as pd
 
 from packsight.domain import LABELS, Split
 from packsight.errors import UserError
-from packsight.evaluation.metrics import images_of
 from packsight.system.files import RESTORE, read_json, reading
 from packsight.system.tables import read_table
 
@@ -101,3 +100,10 @@ def read_history(file: Path) -> pd.DataFrame:
         if not np.array_equal(figures["epoch"], figures["epoch"].round()):
             raise ValueError("an epoch is no whole number")
         return figures.astype({"epoch": "int64"})
+
+
+def images_of(predictions: pd.DataFrame) -> int:
+    """How many images the rows of a table come from: those of a burst are one row."""
+    if "shots" not in predictions:
+        return len(predictions)
+    return int(predictions["shots"].fillna(1).sum())
