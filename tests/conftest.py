@@ -1,5 +1,6 @@
 """Shared by all tests: few threads, no network look-ups, configurations, small prepared data."""
 
+import logging
 import os
 import runpy
 import signal
@@ -31,6 +32,14 @@ LONG = ("test_readme.py", "test_resume.py", "test_end_to_end.py")
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: LONG.index(item.path.name) if item.path.name in LONG else len(LONG))
+
+
+@pytest.fixture(autouse=True)
+def heard() -> None:
+    """The line's log is heard, though Hydra silences all loggers that it finds in a process."""
+    log = logging.getLogger("packsight.watch")
+    log.disabled = False
+    log.setLevel(logging.INFO)
 
 
 @pytest.fixture

@@ -154,12 +154,13 @@ def _logging(verbose: bool) -> Iterator[None]:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
-    log.propagate = False
+    propagated, log.propagate = log.propagate, False
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
     try:
         yield
     finally:
         log.removeHandler(handler)
+        log.propagate = propagated
 
 
 @contextmanager
