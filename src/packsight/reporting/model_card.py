@@ -1,7 +1,6 @@
 """MODEL_CARD.md: what an experiment's models are, were tested on and are not fit for."""
 
-import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,9 @@ from packsight.reporting.attribution_table import attributions_cells
 from packsight.reporting.decision_table import SHOWN, sentences
 from packsight.reporting.leaderboard import left_out, number, text, varying
 from packsight.reporting.pooling import shown
+from packsight.reporting.reproduction import commands, environments
 from packsight.reporting.suspects import SAME
-from packsight.system.files import read_json, reading, replacing
+from packsight.system.files import reading, replacing
 from packsight.system.tables import read_table
 
 if TYPE_CHECKING:  # a report does not load models
@@ -66,8 +66,8 @@ def write_model_card(experiment: Path) -> Path | None:
         measures=[name for *_, name in COMPARED],
         looks=looks,
         limits=_limits(rows),
-        commands=_commands(experiment),
-        environment=_environment(experiment, done),
+        commands=commands(experiment),
+        environment=environments(experiment, done["folder"]),
     )
     with replacing(experiment / FILE) as file:
         file.write_text(card, encoding="utf-8")
@@ -194,62 +194,6 @@ def _limits(rows: pd.DataFrame) -> list[str]:
     if lost:
         lines.append(f"{lost} packages were not found in their images; whole frames were scored.")
     return lines
-
-
-def _commands(experiment: Path) -> list[str]:
-    """What was typed, if the sweep's journal is there; a line for all jobs, or for each."""
-    file = experiment / "jobs.json"
-    if not file.is_file():
-        return []
-    try:
-        jobs = read_json(file)
-        with reading(file, "a sweep's jobs"):
-            if not isinstance(jobs, list):
-                raise TypeError(f"it holds {type(jobs).__name__}, not a list")
-            jobs = [[str(override) for override in job["overrides"]] for job in jobs]
-    except UserError as damaged:
-        left_out(damaged)
-        return []
-    values: dict[str, dict[str, None]] = {}
-    for job in jobs:
-        for override in job:
-            key, _, value = override.partition("=")
-            values.setdefault(key, {})[value] = None
-    whole = 1
-    for found in values.values():
-        whole *= len(found)
-    every = all(len(job) == len(values) for job in jobs)
-    if every and whole == len(jobs):
-        swept = shlex.join(f"{key}={','.join(found)}" for key, found in values.items())
-        return [f"python scripts/train.py {'-m ' if len(jobs) > 1 else ''}{swept}"]
-    return [f"python scripts/train.py {shlex.join(job)}" for job in jobs]
-
-
-def _environment(experiment: Path, done: pd.DataFrame) -> list[str]:
-    """Versions, device and commit of each of the environments that runs were trained in."""
-    lines: dict[str, None] = {}
-    for folder in done["folder"]:
-        file = experiment / folder / "environment.json"
-        if not file.is_file():
-            continue
-        try:
-            environment = read_json(file, ["versions"])
-            with reading(file, "a run's environment"):
-                lines[_described(environment)] = None
-        except UserError as damaged:
-            left_out(damaged)
-    return list(lines)
-
-
-def _described(environment: Mapping[str, Any]) -> str:
-    versions = ", ".join(
-        f"{name} {version}" for name, version in dict(environment["versions"]).items()
-    )
-    git = dict(environment.get("git") or {})
-    commit = f"; commit {git['commit']}" if git.get("commit") else ""
-    changed = " with uncommitted changes" if git.get("dirty") else ""
-    where = f"Python {environment.get('python', '–')} on {environment.get('device', '–')}"
-    return f"{where}: {versions}{commit}{changed}"
 
 
 def _cell(value: object) -> str:
