@@ -16,7 +16,8 @@ from packsight.page.overview import Entry, Overview
 from packsight.page.words import Words
 
 SHARES = (
-    "rows", "columns", "not_found", "missing", "rejects", "inspections", "x", "y", "width", "height",
+    "rows", "columns", "not_found", "missing", "rejects", "inspections", "x", "y", "width",
+    "height",
 )  # fmt: skip
 TOLD_OF_DECISION = ("accept_below", "reject_from", "share", "kind", "packages")
 LENGTH = 300  # signs of what others wrote
