@@ -14,6 +14,7 @@ from packsight.benchmark.measure import (
     peak_mb,
     peer_process,
     ratios,
+    run,
 )
 from packsight.system.console import console
 
@@ -48,6 +49,12 @@ def test_contenders_take_turns(tmp_path):
     assert results["floor"]["images_per_second"].median == pytest.approx(2)
     assert results["other"]["peak_mb"].median > 1
     assert results["other"]["seconds"].low <= results["other"]["seconds"].high
+
+
+def test_a_peak_is_not_that_of_whoever_measures(tmp_path):
+    held = np.ones(300 * 2**20, np.uint8)
+    small = Contender([sys.executable, "-I", "-S", "-c", "pass"], tmp_path)
+    assert run(small)["peak_mb"] < held.nbytes / 2**20 / 2
 
 
 def test_one_that_fails_is_left_out_and_says_why(tmp_path, capsys):

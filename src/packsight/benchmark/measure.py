@@ -4,6 +4,7 @@ import ctypes
 import os
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -18,6 +19,7 @@ from packsight.system.files import read_json
 from packsight.system.malloc import KEEP
 
 Numbers = dict[str, float]
+LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 
 
 @dataclass(frozen=True)
@@ -72,23 +74,18 @@ def run(contender: Contender) -> Numbers:
     log = contender.folder / "process.log"
     # Without what this process set for those that it starts: a peer would have it too.
     inherited = {key: value for key, value in os.environ.items() if key not in KEEP}
-    started = time.time()
+    used = contender.folder / "process.json"
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            contender.command, cwd=contender.folder, stdout=output, stderr=subprocess.STDOUT,
+        ended = subprocess.run(
+            [sys.executable, "-I", "-S", LAUNCHER, str(used.absolute()), *contender.command],
+            cwd=contender.folder, stdout=output, stderr=subprocess.STDOUT,
             env=inherited | dict(contender.environment),
         )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)  # Popen has not seen it end
-    seconds = time.time() - started
-    if status:
+    if ended.returncode:
         end = log.read_text(encoding="utf-8")[-2000:]
         raise RuntimeError(f"{' '.join(contender.command)} failed:\n{end}")
-    numbers = {
-        "seconds": seconds,
-        "cpu_seconds": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024,
-    }
+    numbers: Numbers = read_json(used)
+    started = numbers.pop("started")
     if contender.steps:
         steps = read_json(contender.steps)
         numbers["first_step"] = steps[0][3] - started
