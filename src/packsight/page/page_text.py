@@ -41,7 +41,7 @@ def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any],
         **_signals(monitor, say),
         "receivers": [
             {
-                "name": say.named("receiver", one.name),
+                "name": _receiver(one.name, say),
                 "pending": str(one.pending),
                 "fails": bool(one.error),
                 "state": say(
@@ -235,6 +235,11 @@ def _flat(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, st
         elif value not in (None, "", [], ()):
             several = value if isinstance(value, list | tuple) else [value]
             yield f"{before}{name}", ", ".join(map(str, several))
+
+
+def _receiver(name: str, say: Words) -> str:
+    kind, _, rest = name.partition(" ")
+    return say("receiver.file", name=rest) if kind == "file" else say.named("receiver", name)
 
 
 def _clock(at: float, now: float) -> str:
