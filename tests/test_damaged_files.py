@@ -128,7 +128,9 @@ def tried(plant, mutated, tmp_path, monkeypatch, capsys) -> Callable[..., Counte
         yield from mutated(raw, left - left // 2 if suffix in kinds else left, 1)
 
     def names() -> set[Path]:
-        return {path for path in plant.folder.rglob("*") if plant.cache not in path.parents}
+        """What is there, but for the cache and pictures of what the last report suspects."""
+        changing = plant.cache, plant.experiment / "suspects"
+        return {path for path in plant.folder.rglob("*") if not {*changing} & {*path.parents}}
 
     def run(file: Path, use: Use, count: int, others: list[Path] | None = None) -> Counter:
         before, raw, came = use(), file.read_bytes(), Counter()
