@@ -152,7 +152,10 @@ class Classifier(L.LightningModule):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        # Under bf16 Lightning's own refuses a fused optimiser, for what matters to fp16 alone.
+        # Lightning's own refuses a fused optimiser, and under fp16 leaves its gradients scaled.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
         algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
         Precision().clip_gradients(optimizer, gradient_clip_val or 0.0, algorithm)
 
