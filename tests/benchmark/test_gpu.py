@@ -19,7 +19,8 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def work(config, sample, tmp_path, monkeypatch) -> Work:
     overrides = ["image_size=32", "repetitions=1", f"output={tmp_path}",
-                 "gpu.backbones=[resnet10t]", "gpu.batch_sizes=[4]", "gpu.precisions=[fp32,bf16]"]  # fmt: skip
+                 "gpu.backbones=[resnet10t]", "gpu.batch_sizes=[4]",
+                 "gpu.precisions=[fp32,bf16]"]  # fmt: skip
     cfg = BenchmarkConfig.model_validate(resolved(config("benchmark", *overrides)))
     made = Work(cfg, tmp_path)
     prepare(sample, made.data, SplitSettings({"train": 0.6, "val": 0.2, "test": 0.2}, folds=2))

@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader, Sampler
 from packsight.benchmark.gpu_step import BareStep, fresh_network, peak_mb, reset_peak, wait
 from packsight.benchmark.measure import Spread
 from packsight.benchmark.work import Work, transforms
-from packsight.data.dataset import Batch, SeededSampler
 from packsight.data.datamodule import PackageDataModule
+from packsight.data.dataset import Batch, SeededSampler
 from packsight.data.transforms_config import augmentation
 from packsight.training.classifier import Classifier
 from packsight.training.cpu_kernels import suit_cpu
@@ -111,12 +111,13 @@ class Profiled(L.Callback):
             wait(self.device)
             self.profiler.start()
         if index == WARM_UP + PROFILED:
-            self.profiler.stop()  # which waits for the device once by itself
+            self.profiler.stop()
             found = Counter(event.name for event in self.profiler.events())
+            found["cudaDeviceSynchronize"] -= 1  # the profiler's own, at its end
             self.waits = {
                 name: count / PROFILED
                 for name, count in found.items()
-                if any(name == kind or name.startswith(f"{kind} (") for kind in WAITS)
+                if count > 0 and any(name == kind or name.startswith(f"{kind} (") for kind in WAITS)
             }
             launches = sum(n for name, n in found.items() if "LaunchKernel" in name)
             copies = sum(n for name, n in found.items() if name.startswith("Memcpy HtoD"))

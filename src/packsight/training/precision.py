@@ -48,11 +48,12 @@ def resolve(name: str, device: torch.device) -> Precision:
     return Precision(name)
 
 
-def for_scoring(precision: Precision, device: torch.device) -> Precision:
+def for_scoring(trained: str, device: torch.device) -> Precision:
     """What a network that was trained in a precision is scored in.
 
     fp32 where the device cannot do it, and instead of tf32: a model then says the same everywhere.
     """
+    precision = Precision(trained)
     exact = precision == Precision.TF32 or precision not in supported(device)
     return Precision.FP32 if exact else precision
 
