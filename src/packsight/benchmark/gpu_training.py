@@ -4,7 +4,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import lightning as L
@@ -153,6 +153,15 @@ def step_waits(
     return {**seen.calls, "waits": sum(seen.waits.values()), **seen.waits}
 
 
+@cache
+def _settings() -> Any:
+    # Hydra runs already: it started the benchmark.
+    return compose("train", ["trainer.max_epochs=1", "recipe=full_frame"])
+
+
+_changes = cache(transforms)
+
+
 def _train(
     work: Work, backbone: str, batch_size: int, precision: Precision, form: str,
     device: torch.device, callback: L.Callback, steps: int,
@@ -162,10 +171,9 @@ def _train(
     folder = work.folder / "gpu_run"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
-    # Hydra runs already: it started the benchmark.
-    cfg = compose("train", ["trainer.max_epochs=1", "recipe=full_frame"])
+    cfg = _settings()
     data = PackageDataModule(
-        work.data, ["side"], (size, size), transform=augmentation(transforms(), (size, size)),
+        work.data, ["side"], (size, size), transform=augmentation(_changes(), (size, size)),
         batch_size=batch_size, on_device=form == FORMS[0], cache_folder=work.cache,
     )  # fmt: skip
     apply_matmul(precision)
