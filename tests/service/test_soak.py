@@ -207,8 +207,18 @@ def soak(
     assert apart == (line.cut if files == "move" else set())
     log = service.log.read_text()
     assert sum(f"/{name} cannot be used" in log for name in line.cut) >= len(line.cut) - len(kills)
-    inspected = len(planned.missing | planned.truncated)
-    assert len([*home.glob("annotated/*/*.jpg")]) == inspected
+    # The pictures, and nothing that a killed process was writing, hidden or not.
+    drawn = sorted(name for _, _, names in os.walk(home / "annotated") for name in names)
+    assert drawn == sorted(
+        f"{entry.verdict.serial}_{entry.id}_inspect.jpg"
+        for entry in entries
+        if entry.verdict.decision == "inspect"
+    )
+    assert len(drawn) == len(planned.missing | planned.truncated)
+    kept = {"annotated", "ledger.sqlite", "ledger.sqlite.lock", "serving.json"}
+    assert {path.name for path in home.iterdir()} - {
+        f"ledger.sqlite-{end}" for end in ("wal", "shm")
+    } == kept
     ledger.close()
     return {
         "packages a second": planned.packages / took,
