@@ -33,6 +33,7 @@ from packsight.receivers.webhook import Webhook
 from packsight.service.alarms import Alarms
 from packsight.service.opening import add_line_options, open_line
 from packsight.service.options import add_settings, read_settings
+from packsight.service.retention import Retention
 from packsight.service.settings import Settings
 from packsight.service.watcher import Watcher
 from packsight.system.files import making_folder
@@ -85,11 +86,17 @@ def watch(settings: Settings, model: Any) -> int:
         with _page(settings, path, monitor, model, watcher), _signals(watcher.stopping.set):
             for delivery in deliveries:
                 delivery.start()
+            retention = Retention(
+                path, settings.home / ANNOTATED, settings.keep_days, settings.folders
+            )
+            if settings.keep_days:
+                retention.start()
             folders = ", ".join(map(str, settings.folders))
             log.info("watching %s; ledger %s", folders, path)
             try:
                 watcher.run()
             finally:
+                retention.end()
                 _end(deliveries)
             log.info("stopped; %d packages were decided on since the start", watcher.count)
     return 0
