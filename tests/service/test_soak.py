@@ -2,9 +2,6 @@
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import Counter, defaultdict
@@ -14,12 +11,11 @@ from typing import NamedTuple
 
 import cv2
 import pytest
+from service_process import FAKE, Service
 from service_receivers import Hook, broker, free_port, opened, subscriber, until
 
 from packsight.sample.render import render_sample
 
-FAKE = Path(__file__).resolve().parents[1] / "fake_line.py"
-SRC = Path(__file__).resolve().parents[2] / "src"
 CAMERAS = ("top", "side")
 SMALL = (90, 160)
 
@@ -86,37 +82,6 @@ class Line(threading.Thread):
                 if number in self.plan.twice:
                     again = name if number % 400 == 41 else f"{serial(number)}_again_{camera}.jpg"
                     (self.belt / again).write_bytes(content)
-
-
-class Service:
-    """The service's process, that is started again whenever it was killed."""
-
-    def __init__(self, folder: Path, program: Sequence[object], *options: object) -> None:
-        self.log = folder / "log.txt"
-        self.command = [sys.executable, *map(str, program), *map(str, options)]
-        self.start()
-
-    def start(self) -> None:
-        path = os.pathsep.join([str(SRC), os.environ.get("PYTHONPATH", "")])
-        with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                self.command, stderr=log, env=os.environ | {"PYTHONPATH": path}
-            )
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def end(self) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(60)
-
-    def memory(self) -> float:
-        """MB that the process holds."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmRSS"):
-                return int(line.split()[1]) / 1024
-        raise AssertionError("no VmRSS")
 
 
 def soak(
