@@ -12,7 +12,7 @@ from PIL import Image, ImageEnhance
 
 from packsight.preparation.layout import is_image
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch",
          "data.image_size=32", "trainer.max_epochs=2", "data.folds=2"]  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch",
          "data.image_size=32", "trainer.max_epochs=2", "data.folds=2"]  # fmt: skip
 CONTRACT = [
     "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",

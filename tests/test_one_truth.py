@@ -12,7 +12,7 @@ import pytest
 from packsight.models.weights import read_checkpoint
 from packsight.sample.render import render_sample
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "trainer=cpu",
          "data.image_size=32", "trainer.max_epochs=1", "data.folds=2", "data.name=photos",
          "data.source=photos", "name=exp"]  # fmt: skip
 SOURCES = ("others", "zipped.zip", "outputs/data/others/images")
@@ -55,7 +55,7 @@ def plant(request, tmp_path_factory, sample, script) -> Path:
 
 def run_of(plant: Path, crop: str, perspective: str) -> Path:
     """The folder of a run, told by its configuration."""
-    for file in plant.glob(f"outputs/exp/photos/resnet10t/{perspective}/fp32/*/config.yaml"):
+    for file in plant.glob(f"outputs/exp/photos/test_resnet/{perspective}/fp32/*/config.yaml"):
         if f"\ncrop:\n  name: {crop}\n" in file.read_text():
             return file.parent
     raise AssertionError(f"no run with crop={crop} on {perspective}")
@@ -155,7 +155,7 @@ def test_weights_that_know_the_packages_of_the_test_are_refused(
     plant, divided_anew, script, capsys
 ):
     run = run_of(plant, "auto", "side")
-    given = ["model.backbone=resnet10t", f"model.weights={run}", "trainer=cpu", "name=again",
+    given = ["model.backbone=test_resnet", f"model.weights={run}", "trainer=cpu", "name=again",
              "data.image_size=32", f"data.source={divided_anew}", "perspective=side"]  # fmt: skip
     assert script("train", *given, cwd=plant) == 2
     assert "has learned from" in capsys.readouterr().err

@@ -12,7 +12,7 @@ import pytest
 from packsight.decision.rule import read_decision
 from packsight.sample.render import render_sample
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "trainer=cpu",
          "data.image_size=32", "trainer.max_epochs=1", "data.folds=2", "name=exp"]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=32", "trainer.max_epochs=1", "trainer=cpu", "data.folds=2",
          "data.source=photos", "name=exp", "callbacks.progress=null"]  # fmt: skip
 SPLIT = ["data.source=photos", "data.folds=2"]

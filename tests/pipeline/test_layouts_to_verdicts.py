@@ -5,7 +5,7 @@ import shutil
 import pandas as pd
 import pytest
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "trainer=cpu",
          "data.image_size=32", "trainer.max_epochs=1", "data.folds=2", "name=exp"]  # fmt: skip
 WORDS = {"damaged": "NOK", "intact": "OK", "top": "Kamera oben", "side": "Kamera 2"}
 
