@@ -57,6 +57,20 @@ def test_a_signal_finishes_what_is_in_hand_and_ends_with_0(service, tmp_path, st
     assert [*(tmp_path / "line" / "annotated").glob("*/1_1_reject.jpg")]
 
 
+def test_what_a_killed_service_was_writing_is_gone_after_the_next_start(service, tmp_path):
+    home = tmp_path / "line"
+    half = [home / "annotated/2026-11-20/.32659.1_1_reject.jpg", home / ".32659.serving.json"]
+    others = [home / "annotated/2026-11-20/1_1_reject.jpg", home / ".32659.of_somebody.json"]
+    arriving = tmp_path / "belt" / ".32659.png"  # as a careful writer names what is not whole
+    for path in (*half, *others, arriving):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    service()
+    opened(home / "ledger.sqlite")
+    until(lambda: not any(path.exists() for path in half))
+    assert all(path.is_file() for path in (*others, arriving))
+
+
 def test_one_ledger_has_one_watch(service, tmp_path):
     service()
     opened(tmp_path / "line" / "ledger.sqlite")

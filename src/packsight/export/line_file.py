@@ -23,6 +23,7 @@ from packsight.line.verdict import Verdict
 from packsight.system.console import console
 from packsight.system.files import replacing
 from packsight.system.fitted_table import FittedTable
+from packsight.system.half_written import clear_dead_beside
 
 WARM, TIMED = 3, 15  # packages before those whose time is taken
 
@@ -193,6 +194,7 @@ def export_line(
             soft_wrap=True,
         )
     known = known_packages(serving, root, table)
+    clear_dead_beside(output)
     with replacing(output) as temporary:
         LineFile(serving, known, temporary, wanted).make(card)
     console.print(f"the line's file: [cyan]{output}[/]", soft_wrap=True)

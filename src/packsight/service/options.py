@@ -16,6 +16,7 @@ REMEDY = "mend it, or give the settings on the command line"
 _FORMS = {
     "SECONDS": "a number of seconds above 0",
     "HOST:PORT": "such as 127.0.0.1:8080",
+    "DAYS": "a whole number of days, or 0 for ever",
     "HOUR": "an hour from 0 to 23",
 }
 

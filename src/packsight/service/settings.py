@@ -31,6 +31,13 @@ def _hour(text: str) -> int:
     return value
 
 
+def _days(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def _path(text: str) -> Path:
     if not text.strip():
         raise ValueError
@@ -96,6 +103,14 @@ class Settings:
         Path("line"),
         "the service's own folder: ledger.sqlite, which holds every verdict, and annotated/",
         _path, form="FOLDER",
+    )  # fmt: skip
+    keep_days: int = _setting(
+        0,
+        "days for which a package stays in the ledger and in annotated/; 0, the default, is for "
+        "ever. It leaves only once every receiver has taken its verdict and its files lie no more "
+        "where they came; the same content counts as new after that. Images are never removed, "
+        "nor are they from done/ and failed/",
+        _days, form="DAYS",
     )  # fmt: skip
     annotate: tuple[str, ...] = _setting(
         (Action.REJECT.value, Action.INSPECT.value),
