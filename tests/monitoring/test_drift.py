@@ -130,6 +130,42 @@ def test_a_camera_that_moved_is_told_though_packages_lie_anywhere():
         assert alarm.told - 150 < TOLD_WITHIN
 
 
+def test_rows_in_which_nothing_stands_still_are_not_watched():
+    stream = Stream(9)
+    reference = stream.reference().to_dict()
+    reference["cameras"]["top"]["rows"] = [0.1, -0.1, 0.2] * 12
+    watched = {(one.name, one.camera) for one in Monitor(Reference.from_dict(reference)).watched()}
+    assert ("rows", "top") not in watched
+    assert {("rows", "side"), ("columns", "top")} <= watched
+
+
+def test_a_camera_that_moved_a_little_is_told_from_the_first_packages_on():
+    """Half of the spread that places have: 36 packages of validation do not tell that."""
+    stream = Stream(10)
+    monitor = Monitor(replace_profiles(stream.reference()))
+    assert run(monitor, stream, 0, SETTLE + LONG) == []
+    told = run(monitor, stream, SETTLE + LONG, 2 * LONG, down=8.0)
+    assert [(alarm.kind, *alarm.signals) for alarm in told] == [("moved", "first_y")]
+
+
+def replace_profiles(reference: Reference) -> Reference:
+    """The same, of cameras that see nothing that stands still."""
+    cameras = {
+        camera: replace(held, rows=(), columns=()) for camera, held in reference.cameras.items()
+    }
+    return replace(reference, cameras=cameras)
+
+
+@pytest.mark.sweeps
+def test_twenty_lines_raise_no_more_alarms_than_stated():
+    """All signals together; 2 are expected at most, and more than 6 in one of 200 tries."""
+    told = []
+    for seed in range(20):
+        stream = Stream(200 + seed)
+        told += run(Monitor(stream.reference(80)), stream, 0, PER)
+    assert len(told) <= 6
+
+
 def test_a_batch_of_one_kind_of_package_is_no_moved_camera():
     """Its sizes are among those of validation, and all alike."""
     stream = Stream(7)

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from threading import Lock
 
+import numpy as np
+
 from packsight.decision.terms import Action
 from packsight.line.reference import FRAME, LABELLED, PLACED, STILL, Reference, measures
 from packsight.line.verdict import Verdict
@@ -21,6 +23,7 @@ PER = 10_000  # packages that the stated rate is about
 RATE = 0.1  # false alarms in as many
 STRIDE = 5  # packages from one look to the next
 RECOVERED = 1e-3  # an alarm ends when no test has as small a chance: not at the next good package
+STANDS = 0.5  # usual agreement of rows or columns, below which nothing stands still in them
 EASE = 2.0  # and no change is half as large as one that is told
 REMEMBERED = 200  # alarms
 # Of a measure: what it is called when it falls and when it rises, which change matters, whether
@@ -92,7 +95,12 @@ class Monitor:
         for camera, held in reference.cameras.items():
             focus = map(_focus, held.sharpness, held.brightness)
             known = {"brightness": held.brightness, "focus": tuple(focus)}
-            known |= {name: getattr(held, name) for name in (*STILL, *PLACED)}
+            known |= {name: getattr(held, name) for name in PLACED}
+            known |= {
+                name: values
+                for name in STILL
+                if (values := getattr(held, name)) and np.median(values) >= STANDS
+            }
             for name, values in known.items():
                 if values:
                     self._signals[name, camera] = Values(values, *KINDS[name][2:])
