@@ -20,7 +20,7 @@ from packsight.monitoring.monitoring import spared
 DAY_S = 86_400.0
 EVERY_S = 3600.0  # between two clearings
 END_S = 5.0  # for what is in hand
-BATCH = 100  # rows looked at, and removed, at once
+BATCH = 25  # rows looked at, and removed, at once
 REST_SHARE, LEAST_REST_S = 9, 0.01  # a batch rests that many times as long as it took
 DAY = re.compile(r"\d{4}-\d\d-\d\d")
 log = logging.getLogger("packsight.watch")

@@ -135,16 +135,21 @@ def namer(settings: Settings) -> Callable[[str], Name]:
 
 
 def _receivers(settings: Settings, origin: str) -> list[Receiver]:
-    receivers: list[Receiver] = []
-    if settings.json_lines:
-        making_folder(settings.json_lines.parent)
-        receivers.append(JsonLines(settings.json_lines, origin))
-    if settings.mqtt:
-        receivers.append(Mqtt(settings.mqtt, origin))
-    if settings.webhook:
-        receivers.append(Webhook(settings.webhook, origin))
-    if settings.modbus:
-        receivers.append(Modbus(settings.modbus))
+    """Raises UserError for what cannot be one, and for two that are the same."""
+    files = settings.json_lines
+    for file in files:
+        making_folder(file.parent)
+    receivers: list[Receiver] = [
+        *(JsonLines(file, origin) for file in files),
+        *(Mqtt(url, origin) for url in settings.mqtt),
+        *(Webhook(url, origin) for url in settings.webhook),
+        *(Modbus(url) for url in settings.modbus),
+    ]
+    names = [each.name for each in receivers]
+    same = {name for name in names if names.count(name) > 1}
+    if same or len({file.resolve() for file in files}) < len(files):
+        told = ", ".join(sorted(same) or map(str, files))
+        raise UserError(f"a receiver of verdicts is named twice ({told}); name each once.")
     if wanted := [decision for decision in settings.annotate if decision != "none"]:
         receivers.append(Annotations(settings.home / ANNOTATED, wanted))
     return receivers
