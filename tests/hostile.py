@@ -26,7 +26,7 @@ for line in stages:
         codes.append(stop.code or 0)
     Path(record).write_text(json.dumps(codes))
 """
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "trainer=cpu",
          "data.image_size=32", "trainer.max_epochs=1", "data.batch_size=4"]  # fmt: skip
 DATA = ["data.source=raw-data.zip", "data.name=line"]
 EVERY: tuple[tuple[str, ...], ...] = (
@@ -36,6 +36,7 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("explain", "run=outputs/runs", "measured=2", "explainer.steps=4", "explainer.max_steps=4"),
     ("predict", "run=outputs/runs", "source=raw-data.zip", "output=results"),
     ("report", "name=runs", "archive=true"),
+    ("export", "run=outputs/runs", "output=line.pyz"),
     ("doctor",),
 )
 

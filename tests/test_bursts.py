@@ -9,11 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image, ImageEnhance
+from trained import SMALL, runs_by_perspective
 
 from packsight.preparation.layout import is_image
-
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
-         "data.image_size=32", "trainer.max_epochs=2", "data.folds=2"]  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -27,22 +25,21 @@ def source(tmp_path_factory, sample) -> Path:
         for shot in range(1, more + 1):
             with Image.open(file) as image:
                 lighter = ImageEnhance.Brightness(image).enhance(1 + 0.1 * shot)
-            lighter.save(file.with_name(f"{file.stem}_{shot}.png"))
+            lighter.save(file.with_name(f"{file.stem}_{shot}.jpg"))
     return root
 
 
 @pytest.fixture(scope="module")
 def workspace(source, script) -> Path:
     folder = source.parent
-    sweep = ["-m", "data.source=raw", "perspective=side,pair", "name=exp", "burst=max", *SMALL]
+    sweep = ["-m", "data.source=raw", "perspective=side,pair", "burst=max", *SMALL]
     assert script("train", *sweep, cwd=folder) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def runs(workspace) -> dict[str, Path]:
-    folders = [file.parent for file in workspace.glob("outputs/exp/**/status.json")]
-    return {folder.parents[1].name: folder for folder in folders}
+    return runs_by_perspective(workspace)
 
 
 def read(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame, dict]:

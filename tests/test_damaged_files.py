@@ -47,7 +47,7 @@ from packsight.training.probe import _kept
 
 pytestmark = pytest.mark.mutations
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "trainer=cpu",
          "data.image_size=32", "trainer.max_epochs=1", "crop=auto"]  # fmt: skip
 LONGEST = 5.0  # seconds
 AUTO = [Candidate(Precision.FP32, "contiguous"), Candidate(Precision.BF16, "contiguous")]
@@ -269,7 +269,7 @@ def test_first_weights_are_whole_or_refused(plant, tried):
     file = plant.run() / "checkpoints" / "best.ckpt"
 
     def use() -> torch.Tensor:
-        network = create_network("resnet10t", (32, 32), str(file))
+        network = create_network("test_resnet", (32, 32), str(file))
         return network.backbone.state_dict()["conv1.0.weight"]
 
     assert tried(file, use, 60)["refused"] > 40

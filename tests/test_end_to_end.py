@@ -11,10 +11,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from trained import SMALL, runs_by_perspective
 
 ROOT = Path(__file__).resolve().parents[1]
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
-         "data.image_size=32", "trainer.max_epochs=2", "data.folds=2"]  # fmt: skip
 CONTRACT = [
     "config.yaml", "environment.json", "status.json", "metrics.json", "history.csv",
     "predictions.csv", "checkpoints/best.ckpt", "checkpoints/last.ckpt", "figures", "tensorboard",
@@ -25,15 +24,14 @@ CONTRACT = [
 def workspace(tmp_path_factory, sample, script) -> Path:
     """A folder after a sweep of two runs, one on side images and one on both cameras'."""
     folder = tmp_path_factory.mktemp("plant")
-    sweep = ["-m", f"data.source={sample}", "perspective=side,both", "name=exp", *SMALL]
+    sweep = ["-m", f"data.source={sample}", "perspective=side,both", *SMALL]
     assert script("train", *sweep, cwd=folder) == 0
     return folder
 
 
 @pytest.fixture(scope="module")
 def runs(workspace) -> dict[str, Path]:
-    folders = [file.parent for file in workspace.glob("outputs/exp/**/status.json")]
-    return {folder.parents[1].name: folder for folder in folders}
+    return runs_by_perspective(workspace)
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def test_a_sweep_ends_with_a_leaderboard(workspace):
 def test_a_finished_run_is_not_trained_again(workspace, runs, sample, script):
     file = runs["side"] / "checkpoints" / "best.ckpt"
     before = file.stat().st_mtime_ns
-    again = [f"data.source={sample}", "perspective=side", "name=exp", *SMALL]
+    again = [f"data.source={sample}", "perspective=side", *SMALL]
     assert script("train", *again, cwd=workspace) == 0
     assert file.stat().st_mtime_ns == before
 
@@ -165,7 +163,7 @@ def test_predict_that_scores_nothing_says_so_and_still_writes_why(elsewhere, scr
 
 
 def test_a_failed_job_does_not_stop_the_others(workspace, sample, script, capfd):
-    sweep = ["-m", f"data.source={sample}", "name=mixed", "precision=fp16,fp32", *SMALL,
+    sweep = ["-m", f"data.source={sample}", *SMALL, "name=mixed", "precision=fp16,fp32",
              "trainer=cpu"]  # fmt: skip
     assert script("train", *sweep, cwd=workspace) == 1
     states = [read(file)["state"] for file in workspace.glob("outputs/mixed/**/status.json")]
@@ -240,7 +238,7 @@ def test_a_pair_run_gives_every_package_a_verdict_and_marks_a_missing_image(
 ):
     """One model for both images: trained, evaluated, explained, and used on new packages."""
     source = workspace / "outputs/data/raw-data"
-    arguments = [f"data.source={source}", "perspective=pair", "name=pairs", *SMALL]
+    arguments = [f"data.source={source}", "perspective=pair", *SMALL, "name=pairs"]
     assert script("train", *arguments, cwd=workspace) == 0
     [run] = [file.parent for file in workspace.glob("outputs/pairs/**/status.json")]
     table = pd.read_csv(run / "predictions.csv", dtype={"serial": str})

@@ -18,7 +18,7 @@ CELLS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8
 # The same on a smaller network, for one epoch.
 SMALLER = {
     "(288, 384)": "(32, 48)",
-    '"tf_efficientnet_lite0"': '"resnet10t"',
+    '"tf_efficientnet_lite0"': '"test_resnet"',
     'weights="bundled"': 'weights="none"',
     "max_epochs=3": 'max_epochs=1, accelerator="cpu", logger=False, default_root_dir="lightning"',
 }
@@ -29,7 +29,7 @@ def trained(tmp_path_factory, sample, script) -> Path:
     """A folder with photos and a trained run, as the example finds them."""
     folder = tmp_path_factory.mktemp("notebook")
     shutil.copytree(sample.parent / "raw", folder / "photos")
-    small = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch",
+    small = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch",
              "data.image_size=32", "trainer.max_epochs=1", "data.source=photos"]  # fmt: skip
     assert script("train", *small, cwd=folder) == 0
     return folder
@@ -52,7 +52,7 @@ def test_the_example_of_the_readme_runs(trained, monkeypatch):
 def test_a_network_trained_by_hand_predicts(trained, monkeypatch):
     monkeypatch.chdir(trained)
     data = packsight.PackageDataModule("outputs/data/photos", image_size=(32, 48))
-    network = packsight.create_network("resnet10t", data.image_size)
+    network = packsight.create_network("test_resnet", data.image_size)
     predictor = packsight.Predictor(network, data.image_size, data.cameras, belts=data.belts)
     files = [data.root / path for path in data.table["path"][:3]]
     assert predictor.predict(files).shape == (3,)

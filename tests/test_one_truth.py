@@ -1,6 +1,7 @@
 """A package gets one score wherever it is asked for, and no model is judged on what it knows."""
 
 import shutil
+from itertools import product
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,13 +9,14 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+from trained import SMALL
 
 from packsight.models.weights import read_checkpoint
 from packsight.sample.render import render_sample
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
-         "data.image_size=32", "trainer.max_epochs=1", "data.folds=2", "data.name=photos",
-         "data.source=photos", "name=exp"]  # fmt: skip
+QUICK = [*SMALL, "trainer=cpu", "data.name=photos", "data.source=photos"]
+FEW = [("auto", "side"), ("auto", "pair"), ("boxes", "side")]
+EVERY = [*product(("auto", "boxes", "none"), ("side", "top", "both", "pair"))]
 SOURCES = ("others", "zipped.zip", "outputs/data/others/images")
 
 
@@ -32,10 +34,9 @@ def box_packages(folder: Path) -> None:
         tree.write(file)
 
 
-@pytest.fixture(scope="module", params=["auto,boxes side,pair"])
+@pytest.fixture(scope="module", params=[FEW], ids=["few"])
 def plant(request, tmp_path_factory, sample, script) -> Path:
-    """Runs of these crops on these perspectives; prepared images of packages in another light."""
-    crops, views = request.param.split()
+    """A run of each crop on its perspective; prepared images of packages in another light."""
     folder = tmp_path_factory.mktemp("plant")
     shutil.copytree(sample.parent / "raw", folder / "photos")
     render_sample(folder / "others", packages=10, seed=8, workers=1)
@@ -43,8 +44,9 @@ def plant(request, tmp_path_factory, sample, script) -> Path:
         cv2.imwrite(str(image), cv2.convertScaleAbs(cv2.imread(str(image)), alpha=1.3, beta=20))
     for name in ("photos", "others"):
         box_packages(folder / name)
-    sweep = ["-m", f"perspective={views}", f"crop={crops}"]
-    assert script("train", *sweep, *SMALL, cwd=folder) == 0
+    for crop, view in request.param:
+        run = [f"perspective={view}", f"crop={crop}"]
+        assert script("train", *run, *QUICK, cwd=folder) == 0
     shutil.make_archive(str(folder / "zipped"), "zip", folder / "others")
     prepare = ["data.source=others", "data.name=others", "data.folds=2"]
     assert script("prepare", *prepare, cwd=folder) == 0
@@ -55,7 +57,7 @@ def plant(request, tmp_path_factory, sample, script) -> Path:
 
 def run_of(plant: Path, crop: str, perspective: str) -> Path:
     """The folder of a run, told by its configuration."""
-    for file in plant.glob(f"outputs/exp/photos/resnet10t/{perspective}/fp32/*/config.yaml"):
+    for file in plant.glob(f"outputs/exp/photos/test_resnet/{perspective}/fp32/*/config.yaml"):
         if f"\ncrop:\n  name: {crop}\n" in file.read_text():
             return file.parent
     raise AssertionError(f"no run with crop={crop} on {perspective}")
@@ -88,10 +90,10 @@ def test_predict_and_evaluate_see_the_same(plant, script, tmp_path, crop, perspe
 
 
 @pytest.mark.sweeps
-@pytest.mark.parametrize("plant", ["auto,boxes,none side,top,both,pair"], indirect=True)
+@pytest.mark.parametrize("plant", [EVERY], ids=["every"], indirect=True)
 def test_they_do_for_every_crop_perspective_and_source(plant, script, tmp_path):
     runs = [file.parent for file in plant.glob("outputs/exp/**/config.yaml")]
-    assert len(runs) == 12
+    assert len(runs) == len(EVERY)
     for run in runs:
         for source in SOURCES:
             assert_alike(plant, script, tmp_path, run, source)
@@ -155,7 +157,7 @@ def test_weights_that_know_the_packages_of_the_test_are_refused(
     plant, divided_anew, script, capsys
 ):
     run = run_of(plant, "auto", "side")
-    given = ["model.backbone=resnet10t", f"model.weights={run}", "trainer=cpu", "name=again",
+    given = ["model.backbone=test_resnet", f"model.weights={run}", "trainer=cpu", "name=again",
              "data.image_size=32", f"data.source={divided_anew}", "perspective=side"]  # fmt: skip
     assert script("train", *given, cwd=plant) == 2
     assert "has learned from" in capsys.readouterr().err

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from trained import SMALL
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
-         "data.image_size=32", "trainer.max_epochs=1", "trainer=cpu", "data.folds=2",
-         "data.source=photos", "name=exp", "callbacks.progress=null"]  # fmt: skip
+QUICK = [*SMALL, "crop=none", "trainer=cpu", "data.source=photos",
+         "callbacks.progress=null"]  # fmt: skip
 SPLIT = ["data.source=photos", "data.folds=2"]
 
 
@@ -39,23 +39,23 @@ def test_a_test_part_that_one_camera_lacks_is_used_for_the_other_and_named(photo
     assert script("prepare", *SPLIT, cwd=photos) == 0
     named = "no side image in the test split: it is for top alone; side has data.fold=0"
     assert named in capsys.readouterr().out
-    assert script("train", *SMALL, "perspective=top", cwd=photos) == 0
+    assert script("train", *QUICK, "perspective=top", cwd=photos) == 0
     capsys.readouterr()
     for perspective in ("side", "both", "pair"):
-        assert script("train", *SMALL, f"perspective={perspective}", cwd=photos) == 2
+        assert script("train", *QUICK, f"perspective={perspective}", cwd=photos) == 2
         told = capsys.readouterr()
         assert "no side image in the test split" in told.err
         assert "use data.fold=0 or perspective=top" in told.err
         assert "decode" not in told.out
     assert len([*photos.glob("outputs/exp/**/status.json")]) == 1
-    sweep = ["-m", *SMALL, "perspective=side", "data.fold=null,0"]
+    sweep = ["-m", *QUICK, "perspective=side", "data.fold=null,0"]
     assert script("train", *sweep, cwd=photos) == 1
     jobs = json.loads((photos / "outputs/exp/jobs.json").read_text())
     assert [job["ending"] for job in jobs] == ["failed", "done"]
 
 
 def test_a_split_of_one_label_is_told_and_measured(photos, script, capsys):
-    options = [*SMALL, "data.source=partly", "perspective=side"]
+    options = [*QUICK, "data.source=partly", "perspective=side"]
     assert script("train", *options, cwd=photos) == 0
     told = "no intact side image in the test split: what needs both labels stays empty there"
     assert told in capsys.readouterr().out

@@ -61,17 +61,17 @@ def write_run(experiment: Path, data: Path, perspective: str, fold: int, **chang
             "manifest": sha256(data / NAME),
             "data": {"name": "lines", "fold": fold, "image_size": [*SIZE]},
             "perspective": {"name": perspective, "cameras": cameras, "paired": paired},
-            "model": {"backbone": "resnet10t", "weights": "none"},
+            "model": {"backbone": "test_resnet", "weights": "none"},
             "crop": {"name": "auto", "margin": 0.05, "upright": ["top"], "image_size": None},
             "precision": {"name": "fp32"},
         }
         | changes
     )
-    folder = experiment / "lines" / "resnet10t" / perspective / "fp32" / f"fold{fold}_seed0"
+    folder = experiment / "lines" / "test_resnet" / perspective / "fp32" / f"fold{fold}_seed0"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     torch.manual_seed(10 * fold + len(perspective))
-    network = create_network("resnet10t", SIZE, paired=paired)
+    network = create_network("test_resnet", SIZE, paired=paired)
     torch.nn.init.normal_(network.heads[0].weight, std=2.0)
     table = read_manifest(data)
     table = table[table["perspective"].isin(cameras)]

@@ -4,9 +4,9 @@ import shutil
 
 import pandas as pd
 import pytest
+from trained import SMALL
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "trainer=cpu",
-         "data.image_size=32", "trainer.max_epochs=1", "data.folds=2", "name=exp"]  # fmt: skip
+QUICK = [*SMALL, "trainer=cpu"]
 WORDS = {"damaged": "NOK", "intact": "OK", "top": "Kamera oben", "side": "Kamera 2"}
 
 
@@ -22,7 +22,7 @@ def test_a_table_names_the_images_of_training_and_prediction(tmp_path, sample, s
               "layout.columns.label=Urteil", "layout.cameras.top=[Kamera oben]",
               "layout.cameras.side=[Kamera 2]"]  # fmt: skip
     data = ["data.source=bilder", *layout]
-    assert script("train", "-m", *data, "perspective=top,side", *SMALL, cwd=tmp_path) == 0
+    assert script("train", "-m", *data, "perspective=top,side", *QUICK, cwd=tmp_path) == 0
     told = capsys.readouterr().out
     assert "Kamera 2 → side" in told
     manifest = pd.read_csv(tmp_path / "outputs/data/bilder/manifest.csv", dtype=str)
@@ -33,7 +33,7 @@ def test_a_table_names_the_images_of_training_and_prediction(tmp_path, sample, s
     assert sorted(verdicts["serial"]) == sorted(set(manifest["serial"]))
     assert set(verdicts["cameras"]) == {"top+side"}
     # The same data under another layout would hold other images.
-    assert script("train", "data.source=bilder", "perspective=top", *SMALL, cwd=tmp_path) == 2
+    assert script("train", "data.source=bilder", "perspective=top", *QUICK, cwd=tmp_path) == 2
     assert "was prepared with layout" in capsys.readouterr().err
 
 

@@ -169,6 +169,14 @@ def test_a_run_that_cannot_be_read_is_named_and_the_others_stay(tmp_path: Path) 
     assert frame["rank"].dropna().tolist() == [1]
 
 
+def test_where_no_run_can_be_read_a_sentence_says_why(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        damaged = write_run(tmp_path, name) / "status.json"
+        damaged.write_text("{")
+    with pytest.raises(UserError, match=r"no run in .* can be read; of the first: .*status\.json"):
+        collect(tmp_path)
+
+
 def test_no_run_says_how_to_train_one(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no run in .*empty: train one with .*name=empty"):
         collect(tmp_path / "empty")

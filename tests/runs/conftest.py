@@ -11,7 +11,7 @@ from packsight.models.weights import read_checkpoint
 from packsight.system.files import read_json
 
 ROOT = Path(__file__).resolve().parents[2]
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=32", "trainer.max_epochs=3", "data.batch_size=4",
          "trainer=cpu", "data.source=photos"]  # fmt: skip
 SWEEP = ["-m", "name=exp", "perspective=side,top", "seed=0,1", *SMALL]

@@ -92,12 +92,21 @@ def test_a_signal_leaves_an_interrupted_run_that_goes_on(plant, ended, small, nu
     assert len(pd.read_csv(file.parent / "history.csv")) == 3
 
 
+MOVED = ["name=exp", "seed=3"]
+
+
+@pytest.fixture(scope="module")
+def stayed(plant, ended, small) -> Path:
+    folder = plant("stayed")
+    assert ended(folder, [*MOVED, *small]) == 0
+    return folder
+
+
 @pytest.mark.parametrize("kind", ["moved", "copied", "linked"])
-def test_a_run_that_was_moved_ends_as_if_it_had_stayed(plant, ended, small, kind):
+def test_a_run_that_was_moved_ends_as_if_it_had_stayed(plant, ended, small, stayed, kind):
     """Lightning forgets the best epoch of a checkpoint that comes from elsewhere."""
-    command = ["name=exp", "seed=3", *small]
-    stayed, folder = plant("stayed"), plant("before")
-    assert ended(stayed, command) == 0
+    command = [*MOVED, *small]
+    folder = plant("before")
     assert ended(folder, command, moment="training", times=8) == -signal.SIGKILL
     after = folder.with_name(f"{folder.name}_{kind}")
     if kind == "moved":

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from packsight.system.files import read_json
 from packsight.training.classifier import Classifier
 
-SMALL = ["model.backbone=resnet10t", "model.weights=none", "finetune=scratch", "crop=none",
+SMALL = ["model.backbone=test_resnet", "model.weights=none", "finetune=scratch", "crop=none",
          "data.image_size=32", "data.batch_size=4", "data.num_workers=0", "trainer=cpu",
          "trainer.max_epochs=2"]  # fmt: skip
 
@@ -58,7 +58,7 @@ def test_several_at_once_get_metrics_settings_and_results(train):
     assert table["test/accuracy"].dropna().tolist() == [accuracy]
     assert [event.value for event in shown.Scalars("test/accuracy")] == pytest.approx([accuracy])
     settings = yaml.safe_load((run / "csv" / "hparams.yaml").read_text())
-    assert settings["backbone"] == "resnet10t"
+    assert settings["backbone"] == "test_resnet"
     assert not (run / "logger_ids.json").exists()
 
 
@@ -99,7 +99,7 @@ def test_mlflow_has_one_run_of_a_run_that_went_on(train):
     [known] = client.search_runs([client.get_experiment_by_name("mlflow").experiment_id])
     assert known.info.run_id == read_json(run / "logger_ids.json")["mlflow"]
     assert known.info.status == "FINISHED"
-    assert known.data.params["backbone"] == "resnet10t"
+    assert known.data.params["backbone"] == "test_resnet"
     accuracy = read_json(run / "metrics.json")["test"]["all"]["accuracy"]
     assert known.data.metrics["test/accuracy"] == accuracy
     steps = [metric.step for metric in client.get_metric_history(known.info.run_id, "val/loss")]

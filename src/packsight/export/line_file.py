@@ -22,6 +22,7 @@ from packsight.line.reference import Reference
 from packsight.line.verdict import Verdict
 from packsight.system.console import console
 from packsight.system.files import replacing
+from packsight.system.half_written import clear_dead_beside
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ def export_line(
             soft_wrap=True,
         )
     known = known_packages(serving, root, table)
+    clear_dead_beside(output)
     with replacing(output) as temporary:
         LineFile(serving, known, temporary, wanted).make(card)
     console.print(f"the line's file: [cyan]{output}[/]", soft_wrap=True)

@@ -45,10 +45,13 @@ def collect(experiment: Path, max_belt_share: float | None = None) -> pd.DataFra
     Validation decides the rank, because choosing by test would leave no honest test. Test results
     are those of all images; test_accuracy_top and test_accuracy_side are filled for runs on both
     cameras. Only runs that are done have results. `leans_on_belt` marks those of which `explain`
-    measured a belt share above `max_belt_share`. Raises UserError if there is no run.
+    measured a belt share above `max_belt_share`. Raises UserError if there is no run, or none that
+    can be read.
     """
     folders = run_folders(experiment)
     frame = pd.DataFrame([_row_or_error(folder, experiment) for folder in folders], columns=COLUMNS)
+    if (frame["state"] == UNREADABLE).all():
+        raise UserError(f"no run in {experiment} can be read; of the first: {frame['error'][0]}")
     frame["data"] = _versions(frame["data"], frame.pop("manifest").astype("string"))
     for column in ("fold", "seed", "best_epoch", "test_images", "test_packages"):
         frame[column] = frame[column].astype("Int64")
