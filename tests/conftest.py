@@ -27,7 +27,8 @@ torch.set_num_threads(1)
 # What a shell script starts in the background ignores SIGINT, and so would all that it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # The files that take longest begin first, or a worker would end with one of them alone.
-LONG = ("test_readme.py", "test_resume.py", "test_end_to_end.py")
+LONG = ("test_readme.py", "test_resume.py", "test_line_file.py", "test_served.py",
+        "test_one_truth.py", "test_end_to_end.py", "test_bursts.py")  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

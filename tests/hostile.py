@@ -36,6 +36,7 @@ EVERY: tuple[tuple[str, ...], ...] = (
     ("explain", "run=outputs/runs", "measured=2", "explainer.steps=4", "explainer.max_steps=4"),
     ("predict", "run=outputs/runs", "source=raw-data.zip", "output=results"),
     ("report", "name=runs", "archive=true"),
+    ("export", "run=outputs/runs", "output=line.pyz"),
     ("doctor",),
 )
 

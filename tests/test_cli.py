@@ -3,9 +3,10 @@ import subprocess
 import sys
 
 import pytest
+from omegaconf import OmegaConf
 
 from packsight.cli import slug
-from packsight.jobs import sentence
+from packsight.jobs import number_of_jobs, sentence
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,27 @@ def test_a_notebooks_backend_for_figures_stops_nothing():
     run = [sys.executable, "-c", code]
     done = subprocess.run(run, capture_output=True, text=True, check=True, env=environment)
     assert done.stdout.splitlines()[-1].lower() == "agg"
+
+
+@pytest.mark.parametrize(
+    ("typed", "swept", "number"),
+    [
+        (["seed=0"], {}, 1),
+        (["model=resnet,vit", "data.fold=range(0,5)", "seed=1"], {}, 10),
+        (["data.fold=0,1"], {"data.fold": "0,1,2", "data.train_share": "0.5,1"}, 4),
+    ],
+)
+def test_a_sweep_knows_how_many_jobs_it_has(typed, swept, number):
+    def of(launcher: str) -> int:
+        return number_of_jobs(
+            OmegaConf.create(
+                {
+                    "launcher": {"_target_": f"x.{launcher}Launcher"},
+                    "sweeper": {"_target_": "x.BasicSweeper", "params": swept},
+                    "overrides": {"task": typed},
+                }
+            )
+        )
+
+    assert of("Basic") == number
+    assert of("Joblib") == 1  # each process tells for itself

@@ -54,6 +54,7 @@ def check(folder: Path, environment: Hostile) -> None:
     assert len(pd.read_csv(folder / "results/predictions.csv")) == 16
     for name in ("report.html", "leaderboard.csv", "models.zip"):
         assert (folder / "outputs/runs" / name).stat().st_size > 0
+    assert (folder / "line.pyz").stat().st_size > 0
 
 
 @pytest.mark.hostile

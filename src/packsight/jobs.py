@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -24,6 +26,7 @@ from packsight.runs.search import Search, print_best, resume_search
 from packsight.system.console import console, errors
 from packsight.system.files import as_mistake
 from packsight.system.lock import BusyError, locked
+from packsight.system.room import one_run_less, plan_runs
 from packsight.system.workers import in_worker
 
 # What a user can mend.
@@ -42,6 +45,7 @@ class Multirun(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         Multirun.outputs = config.outputs
         sweeper = config.hydra.sweeper
+        plan_runs(number_of_jobs(config.hydra))
         if not sweeper._target_.endswith(".OptunaSweeper"):
             return
         folder, direction = Path(config.outputs, config.name), f"{config.monitor_mode}imize"
@@ -105,6 +109,7 @@ class Task:
         outcome, objective = self._run(cfg, started, False if _is_plain(hydra_config) else None)
         if outcome.ending == Ending.BUSY:
             self.put_off.append((cfg, started))
+        one_run_less()
         return objective
 
     def finish_put_off(self) -> None:
@@ -177,6 +182,16 @@ def _experiment(cfg: DictConfig) -> Path:
     except OmegaConfBaseException:  # it refers to what is not there
         name = ""
     return Path(str(cfg.outputs), re.sub(r"[/\\]", "-", name).lstrip(".") or "runs")
+
+
+def number_of_jobs(hydra_config: Any) -> int:
+    """How many jobs a sweep comes to where they run one after the other; elsewhere 1."""
+    if not _is_plain(hydra_config):
+        return 1
+    axes = (hydra_config.sweeper.params or {}).items()
+    given = [*(f"{key}={values}" for key, values in axes), *hydra_config.overrides.task]
+    [jobs] = BasicSweeper.split_arguments(OverridesParser.create().parse_overrides(given), None)
+    return len(jobs)
 
 
 def _is_plain(hydra_config: Any) -> bool:

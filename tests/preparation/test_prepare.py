@@ -16,6 +16,7 @@ from packsight.imaging import belt_fit
 from packsight.preparation import fingerprint
 from packsight.preparation import prepare as preparation
 from packsight.preparation.layout_imagefolder import ImageFolderLayout
+from packsight.preparation.layout_standard import StandardLayout
 from packsight.preparation.manifest import COLUMNS, read_manifest, write_manifest
 from packsight.preparation.prepared import check_settings, is_prepared, load_data
 from packsight.preparation.request import DataRequest
@@ -532,6 +533,8 @@ def test_a_layout_of_prepared_data_is_told_to_have_no_effect(source, target, req
     request_for(source).provide()
     capsys.readouterr()
     assert request_for(target).provide() == target
+    without_words = StandardLayout(labels={"damaged": []}, cameras={"top": []})
+    assert replace(request_for(target), layout=without_words).provide() == target
     assert capsys.readouterr().out == ""
     again = replace(request_for(target), layout=ImageFolderLayout(camera="top"))
     assert again.provide() == target

@@ -76,7 +76,7 @@ class DataRequest:
         elif Path(self.source) != target:
             check_settings(target, self._settings)
             self._check_source(Path(self.source), target)
-        elif self.layout != StandardLayout():
+        elif self.layout.values() != StandardLayout().values():
             said = f"layout={self.layout.kind} has no effect: {self.source} is prepared data"
             console.print(escape(said), soft_wrap=True, highlight=False)
         return target

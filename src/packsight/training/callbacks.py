@@ -13,11 +13,11 @@ from torchvision.utils import make_grid
 
 from packsight.data.datamodule import Batch
 from packsight.system.files import replacing
-from packsight.system.room import expect_room
+from packsight.system.room import expect_room_for_run
 
-# What a run writes, in sizes of its weights: best.ckpt, last.ckpt with what an optimiser like Adam
-# keeps, and its next one beside it.
-CHECKPOINTS = 1 + 3 + 3
+# What a run leaves, in sizes of its weights: best.ckpt, and last.ckpt with what an optimiser like
+# Adam keeps; and what it takes for a while, the next last.ckpt beside it.
+KEPT, PASSING = 1 + 3, 3
 # Warnings of Lightning's that tell of no mistake here.
 EXPECTED = (
     ".*LeafSpec",  # how Lightning asks torch for something
@@ -50,7 +50,7 @@ class History(Checkpoint):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         if trainer.is_global_zero:
             weights = sum(value.nbytes for value in pl_module.state_dict().values())
-            expect_room(self.file, CHECKPOINTS * weights, "the run")
+            expect_room_for_run(self.file.parent, KEPT * weights, PASSING * weights)
 
     def on_train_epoch_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         metrics = {key: float(value) for key, value in trainer.callback_metrics.items()}
