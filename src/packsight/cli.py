@@ -79,6 +79,8 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
     os.environ["HYDRA_FULL_ERROR"] = "1"
     # Figures go to files; the backend that a notebook's shell inherits may not be here.
     os.environ["MPLBACKEND"] = "Agg"
+    # cuBLAS looks once, at its first product: with this its sums have the same order every time.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     collect_rarely()
     keep_freed_memory()
     try:

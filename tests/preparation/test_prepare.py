@@ -521,6 +521,14 @@ def request_for(target):
     return ask
 
 
+def test_what_a_killed_preparation_left_is_removed(source, target, request_for):
+    half = target.with_name(f".{target.name}.a1b2c3d4")
+    half.mkdir(parents=True)
+    (half / "image.png").write_bytes(b"half")
+    request_for(source).provide()
+    assert not half.exists()
+
+
 def test_a_layout_of_prepared_data_is_told_to_have_no_effect(source, target, request_for, capsys):
     request_for(source).provide()
     capsys.readouterr()

@@ -1,5 +1,6 @@
 import sys
 from argparse import ArgumentParser
+from pathlib import Path
 
 import pytest
 
@@ -27,6 +28,17 @@ def test_several_values_have_commas_between_them(tmp_path):
     found = settings(tmp_path, "--annotate", "accept,reject", "--top-words", "cam1, cam2")
     assert found.annotate == ("accept", "reject")
     assert found.top_words == ("cam1", "cam2")
+
+
+def test_there_may_be_several_receivers_of_a_kind(tmp_path):
+    file = tmp_path / "line.yaml"
+    file.write_text(
+        f"folders: {tmp_path}\nmqtt: mqtt://a/b\nwebhook: ['http://a/b,c', http://d/e]\n"
+    )
+    found = settings("--settings", file, "--json-lines", "a.jsonl", "--json-lines", "b,c.jsonl")
+    assert found.mqtt == ("mqtt://a/b",)
+    assert found.webhook == ("http://a/b,c", "http://d/e")
+    assert found.json_lines == (Path("a.jsonl"), Path("b,c.jsonl"))
 
 
 @pytest.mark.parametrize(

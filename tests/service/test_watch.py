@@ -4,13 +4,17 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
-from fake_line import picture, write
-from service_receivers import free_port, opened, until
+from fake_line import FakeLine, picture, write
+from service_receivers import Hook, free_port, opened, until
 
+from packsight.errors import UserError
 from packsight.service.command import main
+from packsight.service.options import add_settings, read_settings
+from packsight.service.watch import watch
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -57,6 +61,20 @@ def test_a_signal_finishes_what_is_in_hand_and_ends_with_0(service, tmp_path, st
     assert [*(tmp_path / "line" / "annotated").glob("*/1_1_reject.jpg")]
 
 
+def test_what_a_killed_service_was_writing_is_gone_after_the_next_start(service, tmp_path):
+    home = tmp_path / "line"
+    half = [home / "annotated/2026-11-20/.32659.1_1_reject.jpg", home / ".32659.serving.json"]
+    others = [home / "annotated/2026-11-20/1_1_reject.jpg", home / ".32659.of_somebody.json"]
+    arriving = tmp_path / "belt" / ".32659.png"  # as a careful writer names what is not whole
+    for path in (*half, *others, arriving):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    service()
+    opened(home / "ledger.sqlite")
+    until(lambda: not any(path.exists() for path in half))
+    assert all(path.is_file() for path in (*others, arriving))
+
+
 def test_one_ledger_has_one_watch(service, tmp_path):
     service()
     opened(tmp_path / "line" / "ledger.sqlite")
@@ -77,6 +95,35 @@ def test_the_page_shows_the_line(service, tmp_path):
         assert b"reject" in answer.read()
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
         assert answer.status == 200
+
+
+def test_each_of_several_receivers_has_all(service, tmp_path):
+    hooks = [Hook(), Hook()]
+    options = [value for hook in hooks for value in ("--webhook", hook.url)]
+    service(*options, "--json-lines", "a.jsonl", "--json-lines", "b.jsonl")
+    for serial in range(5):
+        for camera in ("top", "side"):
+            write(tmp_path / "belt", f"{serial}_{camera}.png", picture(20, mark=serial))
+    until(lambda: all(len(hook.heard) == 5 for hook in hooks), 30)
+    files = [tmp_path / "a.jsonl", tmp_path / "b.jsonl"]
+    until(lambda: all(len(file.read_text().splitlines()) == 5 for file in files))
+    for hook in hooks:
+        assert [told["id"] for told in hook.heard] == [1, 2, 3, 4, 5]
+        hook.close()
+
+
+@pytest.mark.parametrize(
+    "twice",
+    [("--json-lines", "a.jsonl", "b/../a.jsonl"), ("--webhook", "http://a/b?c", "http://a/b?d")],
+)
+def test_a_receiver_is_named_once(tmp_path, twice):
+    option, first, second = twice
+    values = [tmp_path / value if option == "--json-lines" else value for value in (first, second)]
+    parser = ArgumentParser()
+    add_settings(parser)
+    arguments = [tmp_path, "--home", tmp_path / "home", option, values[0], option, values[1]]
+    with pytest.raises(UserError, match="a receiver of verdicts is named twice"):
+        watch(read_settings(parser.parse_args([*map(str, arguments)])), FakeLine())
 
 
 @pytest.mark.parametrize(

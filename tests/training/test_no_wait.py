@@ -5,6 +5,7 @@ look at a value, and what would copy between devices is seen.
 """
 
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -18,7 +19,6 @@ from packsight.data.datamodule import Batch
 from packsight.models.network import build_network
 from packsight.training.classifier import Classifier
 from packsight.training.optim import fused
-from packsight.training.precision import Precision
 
 GPU = torch.device("cuda")
 WAITING = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "is_nonzero")
@@ -60,9 +60,10 @@ def imagined(monkeypatch):
 def step(config, imagined, monkeypatch):
     """A classifier on the GPU, a batch, and an optimiser with gradients to use."""
     monkeypatch.setattr(torch.nn.Module, "to", lambda module, **_: module)  # needs values
-    optimizer = fused(instantiate(config("train").optimizer), Precision.FP32)
+    optimizer = fused(instantiate(config("train").optimizer))
     network = build_network("resnet10t", (32, 32), drop_rate=0.1)
     classifier = Classifier(network, optimizer, frozen_share=0.0).train()
+    classifier.trainer = SimpleNamespace(precision_plugin=None)
     images = torch.zeros(6, 3, 32, 32, dtype=torch.uint8)
     batch = Batch(images, torch.zeros(6, dtype=torch.int64))
     for parameter in network.parameters():

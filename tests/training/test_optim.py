@@ -6,7 +6,6 @@ import torch
 from hydra.utils import instantiate
 
 from packsight.training.optim import fused, warmup_cosine
-from packsight.training.precision import Precision
 
 
 def rates(steps: int, warmup_share: float, final_scale: float) -> list[float]:
@@ -48,17 +47,13 @@ def stepped(optimizer) -> torch.Tensor:
 @pytest.mark.parametrize("name", ["adamw", "sgd"])
 def test_fused_an_optimiser_takes_the_same_steps_every_time(config, name):
     plain = instantiate(config("train", f"optimizer={name}").optimizer)
-    one = fused(plain, Precision.BF16)
+    one = fused(plain)
     assert one.keywords == plain.keywords | {"fused": True}
     assert torch.equal(stepped(one), stepped(one))
     assert torch.allclose(stepped(one), stepped(plain), atol=1e-6)
     assert not torch.equal(stepped(one), torch.ones(100))
 
 
-def test_an_optimiser_stays_as_it_is_under_fp16_or_if_it_has_no_such_form():
-    for optimizer, precision in (
-        (partial(torch.optim.AdamW), Precision.FP16),
-        (partial(torch.optim.AdamW, foreach=True), Precision.FP32),
-        (partial(torch.optim.RMSprop), Precision.FP32),
-    ):
-        assert fused(optimizer, precision) is optimizer
+def test_an_optimiser_stays_as_it_is_if_it_has_no_such_form():
+    for optimizer in (partial(torch.optim.AdamW, foreach=True), partial(torch.optim.RMSprop)):
+        assert fused(optimizer) is optimizer

@@ -8,13 +8,15 @@ from typing import Any
 
 from rich.markup import escape
 
-from packsight.benchmark.measure import Spread, plain
+from packsight.benchmark.measure import Spread, plain, skipped
 from packsight.benchmark.work import Work
 from packsight.configuration.schema import BenchmarkConfig
+from packsight.errors import UserError
 from packsight.system.console import console
 from packsight.system.files import write_json
 from packsight.system.fitted_table import FittedTable
 
+GPU = "gpu"
 # Module of this package and function; imported when its turn comes, because torch takes seconds.
 SECTIONS = {
     "processes": ("training", "whole_processes"),
@@ -25,13 +27,20 @@ SECTIONS = {
     "startup": ("startup", "startup_times"),
     "usage": ("usage", "usage"),
     "line": ("line", "line_costs"),
+    GPU: ("gpu", "gpu_costs"),
 }
+
+NO_GPU = "needs a CUDA GPU, and torch finds none here"
 
 
 def benchmark(cfg: BenchmarkConfig) -> Path:
     """Measure the sections that are asked for; results are written after each."""
     from packsight.runs.state import environment  # brings torch
+    from packsight.training.precision import choose_device
 
+    no_gpu = choose_device("auto").type != "cuda"
+    if no_gpu and cfg.sections == [GPU]:
+        raise UserError(f"sections=[{GPU}] {NO_GPU}; choose others.")
     work = Work(cfg, Path(cfg.output).resolve())
     work.prepare()
     report = {
@@ -41,6 +50,9 @@ def benchmark(cfg: BenchmarkConfig) -> Path:
     }
     file = work.folder / "benchmark.json"
     for section in cfg.sections:
+        if section == GPU and no_gpu:
+            skipped(section, NO_GPU)
+            continue
         module, function = SECTIONS[section]
         measure = getattr(import_module(f"packsight.benchmark.{module}"), function)
         results = measure(work)

@@ -23,9 +23,9 @@ from packsight.configuration.schema_values import (
     Switch,
     Texts,
 )
-from packsight.domain import Fusion, Perspective, Split
+from packsight.domain import Fusion, Perspective, Precision, Split
 
-SECTIONS = ("processes", "levers", "sweep", "data", "steps", "startup", "usage", "line")
+SECTIONS = ("processes", "levers", "sweep", "data", "steps", "startup", "usage", "line", "gpu")
 
 Runs = Annotated[
     Given,
@@ -146,6 +146,18 @@ class ReportConfig(Config):
     max_unpacked_gb: Positive
 
 
+class GpuBenchmarkConfig(Config):
+    parts: Annotated[
+        list[Literal["steps", "training", "waits", "compiled", "sweep", "usage"]],
+        Field(min_length=1, description="some of steps, training, waits, compiled, sweep, usage"),
+    ]
+    backbones: Annotated[Texts, Field(min_length=1, description="names of timm models")]
+    batch_sizes: Annotated[list[Count], Field(min_length=1, description="images of a step")]
+    precisions: Annotated[
+        list[Precision], Field(min_length=1, description=f"some of {', '.join(Precision)}")
+    ]
+
+
 class BenchmarkConfig(Config):
     sections: Annotated[
         Texts,
@@ -161,6 +173,7 @@ class BenchmarkConfig(Config):
     repetitions: Count
     backbones: Annotated[Texts, Field(min_length=1, description="names of timm models")]
     compile: Switch
+    gpu: GpuBenchmarkConfig
     timm_train: Annotated[Given, Field(description="the file train.py of timm")] | None
     output: Results
     outputs: Outputs

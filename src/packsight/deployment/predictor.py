@@ -60,7 +60,8 @@ class Predictor:
         Raises UserError for a device or precision that is not here.
         """
         chosen = precisions.choose_device(device)
-        precision = precision or precisions.resolve(run.config.precision.name, chosen)
+        precision = precision or precisions.for_scoring(run.config.precision.name, chosen)
+        precisions.apply_matmul(precision)
         return cls(
             run.load_for_scoring(chosen, precision),
             run.image_size,

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from packsight.diagnosis.finding import Finding, Kind
-from packsight.diagnosis.leftovers import is_silent
 from packsight.errors import UserError
+from packsight.system.half_written import is_silent
 from packsight.system.lock import BusyError, locked
 
 

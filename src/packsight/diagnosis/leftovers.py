@@ -1,7 +1,6 @@
 """What processes left behind that were killed: locks, half-written files, runs begun."""
 
 import os
-import re
 import socket
 import tempfile
 import time
@@ -12,12 +11,10 @@ from pathlib import Path
 from packsight.diagnosis.finding import Finding, Kind
 from packsight.errors import UserError
 from packsight.system.files import read_json
+from packsight.system.half_written import is_silent, lives, silent_s, target, writer
 from packsight.system.lock import LEASE_S
 
-SILENT_S = 600.0  # what nobody has written to for so long is nobody's; clocks of machines differ
 DAY_S = 86_400.0
-WRITTEN = re.compile(r"\.(\d+)\..+")  # see files.replacing
-UNPACKED = re.compile(r"\..+\.[a-z0-9_]{8}")  # see archive.extract and preparation.prepare
 BEGUN = "running"  # what status.json says of a run that somebody is at
 
 
@@ -34,7 +31,7 @@ def find_leftovers(outputs: Path) -> Iterator[Finding]:
             yield from _abandoned(path.parent)
     with suppress(OSError):
         for path in Path(tempfile.gettempdir()).glob("packsight-*"):
-            if path.is_dir() and _silent_s(path) > DAY_S:
+            if path.is_dir() and silent_s(path) > DAY_S:
                 told = "nothing was written to it for a day; remove it if no packsight is at work"
                 yield Finding(Kind.SET_ASIDE, str(path), told)
 
@@ -49,7 +46,7 @@ def is_dead(lock: Path) -> bool:
         return False
     owner = dict(line.split("=", 1) for line in lines if "=" in line)
     here = owner.get("host") == socket.gethostname() and owner.get("pid", "").isdecimal()
-    return here and not _lives(int(owner["pid"]))
+    return here and not lives(int(owner["pid"]))
 
 
 def _walked(folder: Path) -> Iterator[Path]:
@@ -62,13 +59,13 @@ def _walked(folder: Path) -> Iterator[Path]:
 
 def _half_written(path: Path, shared: bool) -> Iterator[Finding]:
     """A file that was to replace another, or in a `shared` folder one that was being filled."""
-    if shared and path.suffix == ".old" and UNPACKED.fullmatch(path.stem) and is_silent(path):
-        name = path.stem[1:].rpartition(".")[0]
-        told = f"what {name} was before it was prepared again; rename it to {name}, or remove it"
+    old = target(path.with_suffix("")) if shared and path.suffix == ".old" else None
+    if old and is_silent(path):
+        told = f"what {old} was before it was prepared again; rename it to {old}, or remove it"
         yield Finding(Kind.SET_ASIDE, str(path), told)
         return
-    written = WRITTEN.fullmatch(path.name)
-    dead = not _lives(int(written[1])) if written else shared and UNPACKED.fullmatch(path.name)
+    number = writer(path)
+    dead = not lives(number) if number is not None else shared and target(path)
     if dead and is_silent(path):
         yield Finding(Kind.TEMPORARY, str(path), "of no use")
 
@@ -81,30 +78,3 @@ def _abandoned(run: Path) -> Iterator[Finding]:
         if status["state"] == BEGUN and (not lock.exists() or is_dead(lock)):
             told = "its process was killed; give the same command again, and it goes on"
             yield Finding(Kind.RUNNING, str(run), told)
-
-
-def _lives(pid: int) -> bool:
-    """Whether a process of that number is there, so far as the system tells."""
-    if os.name == "nt":  # where to ask would be to end it
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True
-
-
-def is_silent(path: Path) -> bool:
-    """Whether nobody has written there for so long that nobody will."""
-    return _silent_s(path) > SILENT_S
-
-
-def _silent_s(path: Path) -> float:
-    """Seconds since something was written there, or anywhere below it."""
-    newest = 0.0
-    for place in (path, *path.rglob("*")):
-        with suppress(OSError):
-            newest = max(newest, place.lstat().st_mtime)
-    return time.time() - newest

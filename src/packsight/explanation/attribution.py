@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from packsight.models.batch_norm_folding import fold_batch_norm
 from packsight.models.network import Network
+from packsight.models.rounding import unrounded
 
 FLOOR = 1.0  # logits: where two scores are closer, the delta is a share of this
 TOLERANCE = 0.01  # of the score difference: a convergence delta up to here is taken for none
@@ -89,12 +90,11 @@ def images_at_once(explainer: Explainer) -> int:
 @contextmanager
 def exact(device: torch.device) -> Iterator[None]:
     """No autocast, no TF32, the same convolution algorithm and the same draws every time."""
-    matmul = torch.get_float32_matmul_precision()
     drawn = np.random.get_state()  # Captum draws from it
-    torch.set_float32_matmul_precision("highest")
     devices = [device] if device.type == "cuda" else []
     try:
         with (
+            unrounded(),
             torch.random.fork_rng(devices),
             torch.autocast(device.type, enabled=False),
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
@@ -103,5 +103,4 @@ def exact(device: torch.device) -> Iterator[None]:
             np.random.seed(SEED)
             yield
     finally:
-        torch.set_float32_matmul_precision(matmul)
         np.random.set_state(drawn)

@@ -9,8 +9,9 @@ from packsight.deployment.predictor import Predictor
 from packsight.deployment.serving import Serving
 from packsight.domain import Precision
 from packsight.export.bundle import Contents
+from packsight.export.integers import Integers, Quantised
 from packsight.export.network import to_onnx, told_of, with_weights
-from packsight.export.packages import Package
+from packsight.export.packages import Known, Package
 from packsight.imaging.decode import read_rgb
 from packsight.line.ensemble import Ensemble
 from packsight.line.view import View
@@ -19,7 +20,7 @@ from packsight.runs.saved import Run
 from packsight.system.console import track
 from packsight.training import precision as precisions
 
-CALIBRATED = 100  # training images that the ranges of int8 are taken from
+CALIBRATED = 48  # training images that int8 is fitted to
 
 
 def models_of(serving: Serving, mirrors: bool, exact: bool) -> dict[str, Ensemble[Predictor]]:
@@ -90,7 +91,27 @@ def _written(
     return made
 
 
-def inputs_of(view: View, packages: Sequence[Package]) -> list[np.ndarray]:
+def in_integers(
+    serving: Serving, contents: Contents, networks: Mapping[str, bytes], known: Known
+) -> dict[str, Quantised]:
+    """The networks' files in int8, each fitted to its own training images."""
+    runs = {
+        file: run
+        for part, files in contents.parts.items()
+        for file, run in zip(files, serving.runs[part], strict=True)
+    }
+    kept: dict[str, tuple[int, ...]] = {}  # by backbone: what the last network of it needed
+    made: dict[str, Quantised] = {}
+    for file, content in track(networks.items(), "networks in int8", len(networks)):
+        run, view = runs[file], contents.views[contents.view_of[file]]
+        images = _inputs_of(view, known.training[run.name])
+        backbone = run.config.model.backbone
+        made[file] = Integers(content, images).make(kept.get(backbone, ()))
+        kept[backbone] = made[file].kept
+    return made
+
+
+def _inputs_of(view: View, packages: Sequence[Package]) -> list[np.ndarray]:
     """What a model sees of some of these packages, spread over all of them."""
     images = 1 if view.paired else len(view.cameras)
     step = max(len(packages) * images // CALIBRATED, 1)

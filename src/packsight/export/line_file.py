@@ -1,6 +1,5 @@
 """Runs to the line's file: written, compared with the models, and there only if it is equal."""
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,20 +10,19 @@ from packsight.deployment.serving import Serving
 from packsight.domain import Precision
 from packsight.errors import UserError
 from packsight.export.bundle import Contents, add, write_bundle
-from packsight.export.contents import contents_of, distinct, inputs_of, models_of
+from packsight.export.contents import contents_of, distinct, in_integers, models_of
 from packsight.export.packages import Known, known_packages
 from packsight.export.parity import Parity, compared, on_validation, verdicts
-from packsight.export.precision import half, in_integers
-from packsight.export.validation import agreement, check_agreement, figures_table
+from packsight.export.precision import half
+from packsight.export.tried import Tried, check_gain, table_of, take_times
+from packsight.export.validation import figures_table, same_decisions
 from packsight.line.archive import PARITY, REFERENCE
 from packsight.line.model import LineModel
 from packsight.line.reference import Reference
 from packsight.line.verdict import Verdict
 from packsight.system.console import console
 from packsight.system.files import replacing
-from packsight.system.fitted_table import FittedTable
-
-WARM, TIMED = 3, 15  # packages before those whose time is taken
+from packsight.system.half_written import clear_dead_beside
 
 
 @dataclass(frozen=True)
@@ -34,17 +32,6 @@ class Wanted:
     precision: str = "fp32"  # fp32, fp16 or int8
     mirrors: bool = True  # average over mirror images, as training has seen them
     agreement: float = 0.95  # share of decisions on validation packages that other numbers keep
-
-
-@dataclass(frozen=True)
-class Tried:
-    """The file in one precision, and what it is worth."""
-
-    name: str
-    megabytes: float  # of its networks
-    milliseconds: float  # a package, from files to decision
-    agrees: float  # share of validation packages with the models' own decision
-    verdicts: Sequence[Verdict]  # on them
 
 
 class LineFile:
@@ -71,20 +58,20 @@ class LineFile:
             self.base = self._on_validation(own, "models in their own precision")
         tried = [self._try("fp32", networks)]
         if self.wanted.precision != "fp32":
-            tried += self._other(contents, networks, tried[0])
-        console.print(_table(tried, len(tried[0].verdicts)))
-        check_agreement(
-            tried[-1].agrees, self.wanted.agreement, len(tried[-1].verdicts), tried[-1].name
-        )
+            self.base = self.base or tried[0].verdicts
+            tried.append(self._other(contents, networks))
+        take_times(tried, self.known.compared)
+        console.print(table_of(tried, self.known.damaged))
+        tried[-1].check_agreement(self.wanted.agreement)
         if self.wanted.precision == "fp16":
-            _check_gain(*tried)
+            check_gain(*tried)
         if not self.wanted.mirrors:
             self._tell_mirrors(tried[-1].verdicts)
         add(self.file, REFERENCE, Reference.measure(tried[-1].verdicts).to_dict())
         add(
             self.file,
             PARITY,
-            {"fp32": parity.to_dict(), "precisions": [_told(item) for item in tried]},
+            {"fp32": parity.to_dict(), "precisions": [item.to_dict() for item in tried]},
         )
 
     def _compare(self, exact: Mapping) -> Parity:
@@ -97,56 +84,39 @@ class LineFile:
         rest = self.serving.fusion, self.serving.decision
         return on_validation(models, *rest, self.known.validation, title)
 
-    def _try(self, name: str, networks: Mapping[str, bytes]) -> Tried:
+    def _try(
+        self, name: str, networks: Mapping[str, bytes], told: Mapping[str, object] | None = None
+    ) -> Tried:
         """The file as it stands now."""
         line = LineModel.open(self.file, threads=1).inspector
         found = self._on_validation(line.models, f"validation packages, {name}")
         size = sum(map(len, networks.values())) / 1e6
-        agrees = agreement(self.base or found, found)
-        return Tried(name, size, self._milliseconds(), agrees, found)
+        same = same_decisions(self.base or found, found)
+        return Tried(name, size, LineModel.open(self.file), found, same, told or {})
 
-    def _milliseconds(self) -> float:
-        line = LineModel.open(self.file)
-        some = self.known.compared[: WARM + TIMED]
-        taken = [sum(line.decide(*package).seconds.values()) for package in some]
-        return statistics.median(taken[WARM:] or taken) * 1e3
-
-    def _other(
-        self, contents: Contents, networks: Mapping[str, bytes], exact: Tried
-    ) -> list[Tried]:
-        """The file in fp16 or int8; the last one stands."""
-        self.base = self.base or exact.verdicts
-        told = {**contents.told, "precision": self.wanted.precision}
-        contents = replace(contents, told=told)
-        tried: list[Tried] = []
-        if self.wanted.precision == "fp16":
-            made = {name: half(content) for name, content in networks.items()}
+    def _other(self, contents: Contents, networks: Mapping[str, bytes]) -> Tried:
+        """The file in fp16 or int8."""
+        name = self.wanted.precision
+        contents = replace(contents, told={**contents.told, "precision": name})
+        if name == "fp16":
+            made = {file: half(content) for file, content in networks.items()}
             write_bundle(self.file, contents, made)
-            return [self._try("fp16", made)]
-        images = self._calibration(contents)
-        for keep_ends in (False, True):
-            made = {
-                name: in_integers(content, images[name], keep_ends)
-                for name, content in networks.items()
-            }
-            write_bundle(self.file, contents, made)
-            ends = ", first and last layers fp32" if keep_ends else ""
-            tried.append(self._try(f"int8{ends}", made))
-            if tried[-1].agrees >= self.wanted.agreement:
-                break
-        return tried
-
-    def _calibration(self, contents: Contents) -> dict[str, list]:
-        """Training images for each network's file."""
-        names = {
-            file: run.name
-            for part, files in contents.parts.items()
-            for file, run in zip(files, self.serving.runs[part], strict=True)
+            return self._try(name, made)
+        found = in_integers(self.serving, contents, networks, self.known)
+        made = {file: of.content for file, of in found.items()}
+        write_bundle(self.file, contents, made)
+        layers = sum(of.layers for of in found.values())
+        exact = sum(of.exact for of in found.values())
+        console.print(
+            f"int8: {exact} of {layers} convolutions and matrices stay in fp32, where rounding "
+            "moves the scores of training images most",
+            soft_wrap=True,
+        )
+        kept = {
+            file: {"layers": of.layers, "in_fp32": of.exact, "log_odds_moved": of.shift}
+            for file, of in found.items()
         }
-        return {
-            file: inputs_of(contents.views[view], self.known.training[names[file]])
-            for file, view in contents.view_of.items()
-        }
+        return self._try(name, made, {"networks": kept})
 
     def _tell_mirrors(self, without: Sequence[Verdict]) -> None:
         """What the mirror images were worth."""
@@ -189,38 +159,8 @@ def export_line(
             soft_wrap=True,
         )
     known = known_packages(serving, root, table)
+    clear_dead_beside(output)
     with replacing(output) as temporary:
         LineFile(serving, known, temporary, wanted).make(card)
     console.print(f"the line's file: [cyan]{output}[/]", soft_wrap=True)
     return output
-
-
-def _check_gain(full: Tried, half: Tried) -> None:
-    if half.milliseconds >= full.milliseconds:
-        raise UserError(
-            f"no file was written: in fp16 a package takes {half.milliseconds:.1f} ms here, and in "
-            f"fp32 {full.milliseconds:.1f} ms, so nothing is gained; use precision=fp32 or int8."
-        )
-
-
-def _told(tried: Tried) -> dict[str, float | str]:
-    return {
-        "name": tried.name,
-        "megabytes": tried.megabytes,
-        "milliseconds": tried.milliseconds,
-        "agreement": tried.agrees,
-    }
-
-
-def _table(tried: Sequence[Tried], packages: int) -> FittedTable:
-    table = FittedTable(
-        "What precisions cost",
-        ["precision", "MB", "ms a package", "same decision"],
-        f"decisions on {packages} validation packages, against the models in the precision of "
-        "their training",
-    )
-    for item in tried:
-        table.add_row(
-            item.name, f"{item.megabytes:.1f}", f"{item.milliseconds:.1f}", f"{item.agrees:.1%}"
-        )
-    return table

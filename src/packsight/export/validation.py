@@ -7,38 +7,28 @@ from sklearn.metrics import roc_auc_score
 
 from packsight.decision.terms import Action
 from packsight.domain import THRESHOLD
-from packsight.errors import UserError
 from packsight.line.verdict import Verdict
 from packsight.system.fitted_table import FittedTable
 
 
-def agreement(one: Sequence[Verdict], other: Sequence[Verdict]) -> float:
-    """The share of packages with the same decision, 0..1."""
-    return float(np.mean([a.decision == b.decision for a, b in zip(one, other, strict=True)]))
-
-
-def check_agreement(found: float, asked: float, packages: int, what: str) -> None:
-    """Raise UserError where fewer decisions stay the same than `asked` for."""
-    if found < asked:
-        raise UserError(
-            f"no file was written: {what} decides {found:.1%} of {packages} validation packages as "
-            f"the models do, and agreement={asked:g} asks for more; use precision=fp32, or a lower "
-            "agreement= if that is enough."
-        )
+def same_decisions(one: Sequence[Verdict], other: Sequence[Verdict]) -> int:
+    """How many packages have the same decision."""
+    return sum(a.decision == b.decision for a, b in zip(one, other, strict=True))
 
 
 def figures_table(
     columns: Mapping[str, Sequence[Verdict]], damaged: Mapping[str, bool], title: str, caption: str
 ) -> FittedTable:
     """How good several ways of scoring the same packages are, side by side."""
-    rows = {name: _figures(verdicts, damaged) for name, verdicts in columns.items()}
+    rows = {name: figures(verdicts, damaged) for name, verdicts in columns.items()}
     table = FittedTable(title, ["on validation packages", *columns], caption)
     for figure in next(iter(rows.values())):
         table.add_row(figure, *(of[figure] for of in rows.values()))
     return table
 
 
-def _figures(verdicts: Sequence[Verdict], damaged: Mapping[str, bool]) -> dict[str, str]:
+def figures(verdicts: Sequence[Verdict], damaged: Mapping[str, bool]) -> dict[str, str]:
+    """How good scores and decisions on some packages are, as texts."""
     scored = [verdict for verdict in verdicts if verdict.score is not None]
     label = np.array([damaged[verdict.serial] for verdict in scored], dtype=bool)
     score = np.array([verdict.score for verdict in scored], dtype=float)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from packsight.arrival.arrivals import Arrived
 from packsight.arrival.pairing import Image
-from packsight.ledger.ledger_entries import Entry, LedgerEntries
+from packsight.ledger.ledger_clearing import LedgerClearing
+from packsight.ledger.ledger_entries import Entry
 from packsight.line.verdict import Verdict
 
 DECIDED, LATE, REPEATED, UNNEEDED = "decided", "late", "repeated", "unneeded"
@@ -33,7 +34,7 @@ class Problem(NamedTuple):
     place: str  # where the file is now
 
 
-class Ledger(LedgerEntries):
+class Ledger(LedgerClearing):
     """A ledger's file. Raises UserError where it cannot be opened, sqlite3.Error where not used."""
 
     def decide(

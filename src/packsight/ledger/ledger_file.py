@@ -86,6 +86,7 @@ def _opened(path: Path, read_only: bool) -> sqlite3.Connection:
             source, uri=True, timeout=BUSY_S, isolation_level=None, check_same_thread=False
         )
         if not read_only:
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
             connection.execute("PRAGMA journal_mode = WAL")
             _make(connection)
         found = connection.execute("SELECT value FROM about WHERE name = 'format'").fetchone()

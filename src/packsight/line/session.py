@@ -23,7 +23,7 @@ class OnnxNetwork:
     def __init__(self, content: bytes, view: View, threads: int = 0, provider: str = "cpu") -> None:
         self.view = view
         self.session = onnxruntime.InferenceSession(
-            content, _options(threads), providers=[_installed(provider)]
+            content, options(threads), providers=[_installed(provider)]
         )
 
     def probabilities(self, images: Sequence[np.ndarray]) -> np.ndarray:
@@ -41,16 +41,17 @@ def _share_memory() -> None:
     onnxruntime.create_and_register_allocator(memory, None)
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def options(threads: int) -> onnxruntime.SessionOptions:
+    """Of a session; `threads` compute one image, 0: as many as there are cores."""
     _share_memory()
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # errors alone
-    options.add_session_config_entry("session.use_env_allocators", "1")
+    chosen = onnxruntime.SessionOptions()
+    chosen.intra_op_num_threads = threads
+    chosen.inter_op_num_threads = 1
+    chosen.log_severity_level = 3  # errors alone
+    chosen.add_session_config_entry("session.use_env_allocators", "1")
     # Threads that wait without sleeping win microseconds, and cost others who share the cores.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
+    chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return chosen
 
 
 def _installed(provider: str) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from packsight.models.network import forget
+from packsight.models.rounding import unrounded
 
 TOLERANCE = 1e-3  # logits: by how much folding may change what a network says, by rounding alone
 
@@ -22,7 +23,8 @@ def fold_batch_norm(network: nn.Module, images: Tensor) -> None:
     Which one that is shows as the network runs on images [B, 3, H, W]. Where the network says
     something else afterwards (an output that is used twice), it is left as it was.
     """
-    _fold(network, images)
+    with unrounded():
+        _fold(network, images)
     forget(network)
 
 

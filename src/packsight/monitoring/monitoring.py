@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def catch_up(monitor: Monitor, ledger: LedgerEntries, home: Path, until: int) ->
         monitor.add(entry.at, entry.verdict)
     newest = ledger.after(last, RESUMED)
     monitor.resume((one.at, one.verdict) for one in newest if since <= one.at and one.id <= until)
+
+
+def spared(ledger: LedgerEntries, home: Path) -> Callable[[int], bool]:
+    """Whether a restart needs the package with an id, however old it is: see `catch_up`."""
+    newest, first = ledger.recent(1), range(0)
+    last = newest[0].id - RESUMED if newest else 0
+    if (home / FILE).exists():
+        since = float(read_json(home / FILE, ["since"], REMEDY)["since"])
+        ids = [entry.id for entry in islice(ledger.since(since), FIRST)]
+        first = range(ids[0], ids[-1] + 1) if ids else first
+    return lambda id: id in first or id > last
 
 
 def _since(reference: Reference, file: Path) -> float:

@@ -12,7 +12,9 @@ from packsight.line.verdict import ImageSeen
 from packsight.monitoring.drift import PER, Alarm, Monitor, Watched
 from packsight.monitoring.shift import Figures
 from packsight.monitoring.signals import LONG, SETTLE, SHORT
+from packsight.page.condition import condition
 from packsight.page.overview import Entry, Overview
+from packsight.page.reasons import reason
 from packsight.page.words import Words
 
 SHARES = (
@@ -26,13 +28,8 @@ LENGTH = 300  # signs of what others wrote
 def page_state(line: Overview, monitor: Monitor, description: Mapping[str, Any], say: Words) -> Any:
     """All of it as JSON takes it."""
     active = monitor.active()
-    told = say.counted("state.alarms", len(active)) if active else say("state.ok")
     return {
-        "state": {
-            "kind": "bad" if line.problem else "warn" if active else "good",
-            "text": say("state.problem") if line.problem else told,
-            "detail": line.problem[:LENGTH],
-        },
+        "state": _short(condition(line, len(active), description, say)),
         "time": _clock(line.at, line.at),
         "shift": _shift(line.shift, line, say),
         "packages": [_package(entry, line.at, say) for entry in line.entries],
@@ -74,9 +71,9 @@ def _shift(figures: Figures, line: Overview, say: Words) -> dict[str, Any]:
             for decision, count in figures.decisions.items()
         ],
         "reasons": [
-            [say.named("reason", reason), say.number(count)]
-            for reason, count in sorted(figures.reasons.items())
-            if reason != "score"
+            [say.named("reason", name), say.number(count)]
+            for name, count in sorted(figures.reasons.items())
+            if name != "score"
         ],
         "latency": [
             [f"{percentile} %", _duration(seconds, say)]
@@ -112,7 +109,7 @@ def _image(entry: Entry, camera: str, seen: ImageSeen | None, say: Words) -> dic
     score = "" if seen is None or seen.score is None else say.number(seen.score, ".3f")
     told = say("packages.score", value=score) if score else ""
     if seen is not None and seen.error:
-        told = f"{say('packages.unusable')}: {seen.error[:LENGTH]}"
+        told = f"{say('packages.unusable')}: {reason(seen.error, say)[:LENGTH]}"
     elif seen is not None and seen.crop == FRAME:
         told = f"{told} · {say('packages.frame')}".strip(" ·")
     name = say.named("camera", camera)
@@ -205,6 +202,10 @@ def _share(value: float, say: Words) -> str:
     return f"{say.number(percent, '.1f' if 0 < abs(percent) < 10 else '.0f')}\u00a0%"
 
 
+def _short(texts: dict[str, str]) -> dict[str, str]:
+    return {name: text[:LENGTH] for name, text in texts.items()}
+
+
 def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, str]]:
     """What a line's file tells of itself, nested parts by their path."""
     decision = description.get("decision") or {}
@@ -219,7 +220,7 @@ def _model(description: Mapping[str, Any], say: Words) -> Iterator[tuple[str, st
         elif value is not None:
             yield say(f"model.{name}"), say.number(value, ".3f")
     for name, value in _flat(
-        {key: value for key, value in description.items() if key != "decision"}
+        {key: value for key, value in description.items() if key not in ("decision", "warning")}
     ):
         cameras = name in ("cameras", "cameras_needed")
         told = (

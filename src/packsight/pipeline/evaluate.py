@@ -91,7 +91,8 @@ def predictions_of(
     from packsight.training import precision as precisions
 
     device = precisions.choose_device(device_name)
-    precision = precisions.resolve(run.config.precision.name, device)
+    precision = precisions.for_scoring(run.config.precision.name, device)
+    precisions.apply_matmul(precision)
     network = run.load_for_scoring(device, precision)
     numbers = partial(precisions.autocast, precision, device)
     return {

@@ -158,7 +158,7 @@ def fit_network(
 
     classifier = part(cfg, "classifier")(
         network=network,
-        optimizer=fused(instantiate(cfg.optimizer), precision),
+        optimizer=fused(instantiate(cfg.optimizer)),
         belts=data.belts,
         config=config,
         packages=packages.to_dict("list"),

@@ -14,6 +14,7 @@ from packsight.preparation.manifest import not_prepared, read_manifest
 from packsight.preparation.splits import SplitSettings
 from packsight.system.archive import extract, member_names
 from packsight.system.files import read_json, reading, sha256
+from packsight.system.half_written import clear_beside
 from packsight.system.lock import locked
 
 SUMMARY = "summary.json"
@@ -47,6 +48,7 @@ def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path
         folder = workspace / sha256(source)[:16]
         with locked(folder.with_suffix(".lock"), f"unpacking {source}"):
             if not folder.is_dir():
+                clear_beside(folder)
                 extract(source, folder, max_bytes)
     root = data_root(folder)
     if root is None:

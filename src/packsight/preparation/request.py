@@ -15,9 +15,11 @@ from packsight.preparation.prepare import prepare, preview
 from packsight.preparation.prepared import check_settings, is_prepared, made_from
 from packsight.preparation.reading import Layout
 from packsight.preparation.splits import SplitSettings
+from packsight.preparation.target import archive_of
 from packsight.sample.render import render_sample
 from packsight.system.console import console
 from packsight.system.files import temporary_folder
+from packsight.system.half_written import clear_beside
 from packsight.system.lock import locked
 
 
@@ -94,6 +96,8 @@ class DataRequest:
         return locked(target.with_name(f".{target.name}.lock"), f"preparing {target}")
 
     def _prepare(self, target: Path) -> Path:
+        for path in (target, archive_of(target)):
+            clear_beside(path)
         limits: dict[str, Any] = {
             "max_unpacked_gb": self.max_unpacked_gb,
             "overwrite": self.overwrite,

@@ -27,6 +27,7 @@ from packsight.runs.folder import config_hash, same_run
 from packsight.runs.status import State, read_status
 from packsight.system.console import errors
 from packsight.system.files import making_folder, reading, write_json, writing
+from packsight.system.half_written import clear_below
 from packsight.system.lock import locked
 
 LIBRARIES = ("torch", "torchvision", "timm", "lightning", "albumentations",
@@ -147,8 +148,7 @@ def _prepared_folder(folder: Path, config: dict[str, Any]) -> Path | None:
         if aside:
             making_folder(checkpoint.parent)
             aside.replace(folder / DAMAGED)
-        for leftover in folder.rglob(".[0-9]*"):  # of a killed process: see files.replacing
-            leftover.unlink()
+    clear_below(folder)
     write_values(config, folder)
     write_json(folder / "environment.json", environment())
     return checkpoint if goes_on else None

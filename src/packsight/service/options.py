@@ -16,6 +16,7 @@ REMEDY = "mend it, or give the settings on the command line"
 _FORMS = {
     "SECONDS": "a number of seconds above 0",
     "HOST:PORT": "such as 127.0.0.1:8080",
+    "DAYS": "a whole number of days, or 0 for ever",
     "HOUR": "an hour from 0 to 23",
 }
 
@@ -36,6 +37,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             parser.add_argument("folders", nargs="*", type=_typed(each), metavar="FOLDER",
                                 default=argparse.SUPPRESS, help=help)  # fmt: skip
             continue
+        if told.get("repeated"):
+            help += ". May be given several times"
         if each.default not in (None, (), False):
             help += f" (default: {_shown(each.default)})"
         options: dict[str, Any] = {"default": argparse.SUPPRESS, "dest": each.name, "help": help}
@@ -45,6 +48,8 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
             options["type"] = _listed(each) if told.get("many") else _typed(each)
             form = told.get("form") or "{" + ",".join(told["choices"]) + "}"
             options["metavar"] = f"{form}[,…]" if told.get("many") else form
+            if told.get("repeated"):
+                options["action"] = "append"
         parser.add_argument("--" + each.name.replace("_", "-"), **options)
 
 
@@ -54,7 +59,7 @@ def read_settings(given: argparse.Namespace) -> Settings:
     values = _from_file(file) if file else {}
     names = {each.name for each in fields(Settings)}
     values |= {name: value for name, value in vars(given).items() if name in names}
-    many = {each.name for each in fields(Settings) if each.metadata.get("many")}
+    many = {each.name for each in fields(Settings) if _is_several(each)}
     values = {name: tuple(value) if name in many else value for name, value in values.items()}
     settings = Settings(**values)
     if not settings.folders:
@@ -108,7 +113,7 @@ def _value(setting: "Field[Any]", value: Any, path: Path) -> Any:
         if isinstance(value, bool):
             return value
         raise UserError(f"{path}: {setting.name} is {value!r}; use true or false.")
-    many = setting.metadata.get("many", False)
+    many = _is_several(setting)
     items = value if isinstance(value, list) and many else [value]
     try:
         if any(isinstance(item, list | dict | bool) for item in items):
@@ -117,6 +122,10 @@ def _value(setting: "Field[Any]", value: Any, path: Path) -> Any:
     except argparse.ArgumentTypeError as error:
         raise UserError(f"{path}: {setting.name}: {error}.") from error
     return read if many else read[0]
+
+
+def _is_several(setting: "Field[Any]") -> bool:
+    return any(setting.metadata.get(key, False) for key in ("many", "repeated"))
 
 
 def _typed(setting: "Field[Any]") -> Callable[[str], Any]:

@@ -31,6 +31,13 @@ def _hour(text: str) -> int:
     return value
 
 
+def _days(text: str) -> int:
+    value = int(text)
+    if value < 0:
+        raise ValueError
+    return value
+
+
 def _path(text: str) -> Path:
     if not text.strip():
         raise ValueError
@@ -40,8 +47,11 @@ def _path(text: str) -> Path:
 def _setting(
     default: Any, help: str, read: Callable[[str], Any] = str, **more: Any
 ) -> Any:  # dataclasses.field is typed the same way
-    """A field with its help; `form` is what a value looks like, `many` that there may be several,
-    `choices` are the only values."""
+    """A field with its help; `form` is what a value looks like, `choices` are the only values.
+
+    There may be several where `many` (with commas between them) or `repeated` (the option, or a
+    list in the file) is true.
+    """
     return field(default=default, metadata={"help": help, "read": read, **more})
 
 
@@ -97,30 +107,41 @@ class Settings:
         "the service's own folder: ledger.sqlite, which holds every verdict, and annotated/",
         _path, form="FOLDER",
     )  # fmt: skip
+    keep_days: int = _setting(
+        0,
+        "days for which a package stays in the ledger and in annotated/; 0, the default, is for "
+        "ever. It leaves only once every receiver has taken its verdict and its files lie no more "
+        "where they came; the same content counts as new after that. Images are never removed, "
+        "nor are they from done/ and failed/",
+        _days, form="DAYS",
+    )  # fmt: skip
     annotate: tuple[str, ...] = _setting(
         (Action.REJECT.value, Action.INSPECT.value),
         "decisions whose packages are drawn into annotated/<day>/, both cameras side by side",
         many=True, choices=(*(action.value for action in Action), "none"),
     )  # fmt: skip
-    json_lines: Path | None = _setting(  # noqa: RUF009
-        None, "file to which each verdict is appended as a line of JSON", _path, form="FILE"
-    )
-    mqtt: str | None = _setting(
-        None,
+    json_lines: tuple[Path, ...] = _setting(
+        (),
+        "file to which each verdict is appended as a line of JSON",
+        _path, repeated=True, form="FILE",
+    )  # fmt: skip
+    mqtt: tuple[str, ...] = _setting(
+        (),
         "broker and topic to which verdicts go with QoS 1, such as mqtt://user@broker:1883/line7 "
         "(mqtts:// for TLS; the password also from PACKSIGHT_MQTT_PASSWORD)",
+        repeated=True, form="URL",
+    )  # fmt: skip
+    webhook: tuple[str, ...] = _setting(
+        (), "address to which verdicts are posted as JSON; 2xx acknowledges", repeated=True,
         form="URL",
-    )
-    webhook: str | None = _setting(
-        None, "address to which verdicts are posted as JSON; 2xx acknowledges", form="URL"
-    )
-    modbus: str | None = _setting(
-        None,
+    )  # fmt: skip
+    modbus: tuple[str, ...] = _setting(
+        (),
         "device to whose holding registers verdicts are written, such as "
         "modbus://plc:502?unit=1&address=100; with &acknowledge=120 the device copies there the "
         "number of the verdict that it has taken",
-        form="URL",
-    )
+        repeated=True, form="URL",
+    )  # fmt: skip
     page: str | None = _setting(
         None,
         "address of the page of the line, such as 127.0.0.1:8080, read-only, with /health and "

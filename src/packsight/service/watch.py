@@ -17,6 +17,7 @@ from packsight.ledger.ledger import Ledger
 from packsight.ledger.ledger_entries import Entry
 from packsight.ledger.ledger_file import alone
 from packsight.monitoring.drift import Monitor
+from packsight.monitoring.monitoring import FILE
 from packsight.page.overview import Line
 from packsight.page.page import Page
 from packsight.preparation.layout import Name
@@ -32,10 +33,13 @@ from packsight.receivers.webhook import Webhook
 from packsight.service.alarms import Alarms
 from packsight.service.opening import add_line_options, open_line
 from packsight.service.options import add_settings, read_settings
+from packsight.service.retention import Retention
 from packsight.service.settings import Settings
 from packsight.service.watcher import Watcher
 from packsight.system.files import making_folder
+from packsight.system.half_written import clear_below, clear_beside
 
+ANNOTATED = "annotated"  # in the service's folder
 DRAIN_S = 5.0  # for receivers, once the watch has ended
 log = logging.getLogger("packsight.watch")
 
@@ -61,6 +65,7 @@ def watch(settings: Settings, model: Any) -> int:
     """
     path = making_folder(settings.home) / "ledger.sqlite"
     with closing(alone(path)), closing(Ledger(path)) as ledger, _logging(settings.verbose):
+        _clear(settings.home)
         monitor = Monitor(model.reference)
         receivers = [*_receivers(settings, ledger.origin), Alarms(monitor, settings.home)]
         deliveries = [Delivery(each, path) for each in receivers]
@@ -81,11 +86,17 @@ def watch(settings: Settings, model: Any) -> int:
         with _page(settings, path, monitor, model, watcher), _signals(watcher.stopping.set):
             for delivery in deliveries:
                 delivery.start()
+            retention = Retention(
+                path, settings.home / ANNOTATED, settings.keep_days, settings.folders
+            )
+            if settings.keep_days:
+                retention.start()
             folders = ", ".join(map(str, settings.folders))
             log.info("watching %s; ledger %s", folders, path)
             try:
                 watcher.run()
             finally:
+                retention.end()
                 _end(deliveries)
             log.info("stopped; %d packages were decided on since the start", watcher.count)
     return 0
@@ -124,19 +135,30 @@ def namer(settings: Settings) -> Callable[[str], Name]:
 
 
 def _receivers(settings: Settings, origin: str) -> list[Receiver]:
-    receivers: list[Receiver] = []
-    if settings.json_lines:
-        making_folder(settings.json_lines.parent)
-        receivers.append(JsonLines(settings.json_lines, origin))
-    if settings.mqtt:
-        receivers.append(Mqtt(settings.mqtt, origin))
-    if settings.webhook:
-        receivers.append(Webhook(settings.webhook, origin))
-    if settings.modbus:
-        receivers.append(Modbus(settings.modbus))
+    """Raises UserError for what cannot be one, and for two that are the same."""
+    files = settings.json_lines
+    for file in files:
+        making_folder(file.parent)
+    receivers: list[Receiver] = [
+        *(JsonLines(file, origin) for file in files),
+        *(Mqtt(url, origin) for url in settings.mqtt),
+        *(Webhook(url, origin) for url in settings.webhook),
+        *(Modbus(url) for url in settings.modbus),
+    ]
+    names = [each.name for each in receivers]
+    same = {name for name in names if names.count(name) > 1}
+    if same or len({file.resolve() for file in files}) < len(files):
+        told = ", ".join(sorted(same) or map(str, files))
+        raise UserError(f"a receiver of verdicts is named twice ({told}); name each once.")
     if wanted := [decision for decision in settings.annotate if decision != "none"]:
-        receivers.append(Annotations(settings.home / "annotated", wanted))
+        receivers.append(Annotations(settings.home / ANNOTATED, wanted))
     return receivers
+
+
+def _clear(home: Path) -> None:
+    """Remove what a killed service was writing; nobody else does while its ledger is held."""
+    clear_below(home / ANNOTATED)
+    clear_beside(home / FILE)
 
 
 def _end(deliveries: Sequence[Delivery]) -> None:

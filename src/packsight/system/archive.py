@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from packsight.errors import UserError
 from packsight.system.files import making_folder, replacing, temporary_folder, writing
+from packsight.system.half_written import clear_dead_beside
 from packsight.system.room import expect_room
 
 LONGEST = 255  # bytes of a name that file systems allow
@@ -98,6 +99,7 @@ def member_names(archive: Path) -> list[str]:
 def pack(archive: Path, root: Path, members: Iterable[Path]) -> None:
     """Zip files that lie below `root`, sorted and without times: same files, same bytes."""
     names = sorted((member.relative_to(root).as_posix(), member) for member in members)
+    clear_dead_beside(archive)
     with replacing(archive) as temporary, zipfile.ZipFile(temporary, "w") as packed:
         for name, path in names:
             info = zipfile.ZipInfo(name)  # its time is 1980-01-01

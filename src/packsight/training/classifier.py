@@ -97,6 +97,10 @@ class Classifier(L.LightningModule):
         self.val_loss.update(_of_each(loss, batch))
         self.val_metrics.update(_damaged(logits), batch.label)
 
+    def on_fit_start(self) -> None:
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+
     def on_train_epoch_start(self) -> None:
         keep_frozen(self.network)
 
@@ -117,6 +121,9 @@ class Classifier(L.LightningModule):
         self.log_dict(self.train_metrics.compute())
         groups = self.trainer.optimizers[0].param_groups
         self.log("lr", max(group["lr"] for group in groups))
+        if self.device.type == "cuda":
+            peak = torch.cuda.max_memory_allocated(self.device)
+            self.log("gpu_peak_mb", peak / 2**20)
         self.train_loss.reset()
         self.train_metrics.reset()
 
@@ -152,7 +159,10 @@ class Classifier(L.LightningModule):
         gradient_clip_val: int | float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        # Under bf16 Lightning's own refuses a fused optimiser, for what matters to fp16 alone.
+        # Lightning's own refuses a fused optimiser, and under fp16 leaves its gradients scaled.
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)
         algorithm = GradClipAlgorithmType(gradient_clip_algorithm or "norm")
         Precision().clip_gradients(optimizer, gradient_clip_val or 0.0, algorithm)
 

@@ -11,6 +11,7 @@ import torch
 from lightning.fabric.plugins.environments import LightningEnvironment
 from lightning.pytorch.loggers import Logger
 
+from packsight.errors import UserError
 from packsight.system.parallel import one_core
 from packsight.system.processes import unled
 from packsight.training.callbacks import History, Quiet
@@ -19,6 +20,9 @@ from packsight.training.classifier import Classifier
 from packsight.training.compilation import Compiled
 from packsight.training.precision import LIGHTNING, Precision
 from packsight.training.probe import FeatureData
+
+# What torch says where trainer.deterministic=true cannot be kept.
+UNPREDICTABLE = "does not have a deterministic implementation"
 
 
 def fit(
@@ -35,7 +39,8 @@ def fit(
     """Train, from a checkpoint on where there is one.
 
     `trainer` makes a Lightning trainer. Checkpoints and history.csv go to the run's folder. Raises
-    KeyboardInterrupt where SIGINT or SIGTERM ended the training.
+    KeyboardInterrupt where SIGINT or SIGTERM ended the training, and UserError where nothing is
+    computed the same way twice that has to be.
     """
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     compiled = [Compiled(compile_mode)] if compile_mode else []
@@ -52,6 +57,14 @@ def fit(
     try:
         with unled(), one_core() if isinstance(data, FeatureData) else nullcontext():
             made.fit(classifier, data, ckpt_path=checkpoint, weights_only=True)
+    except RuntimeError as error:
+        if UNPREDICTABLE not in str(error):
+            raise
+        [kernel, *_] = str(error).split()
+        raise UserError(
+            f"trainer.deterministic=true: torch has no way to compute {kernel} that gives the same "
+            "every time on this device; use trainer.deterministic=warn."
+        ) from error
     except SystemExit as stopped:  # what Lightning makes of the two signals
         raise KeyboardInterrupt from stopped
     finally:

@@ -7,6 +7,7 @@ import torch
 
 from packsight.domain import Precision
 from packsight.errors import UserError
+from packsight.models.rounding import round_products
 
 LIGHTNING: dict[Precision, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]] = {
     Precision.FP32: "32-true",
@@ -47,9 +48,19 @@ def resolve(name: str, device: torch.device) -> Precision:
     return Precision(name)
 
 
+def for_scoring(trained: str, device: torch.device) -> Precision:
+    """What a network that was trained in a precision is scored in.
+
+    fp32 where the device cannot do it, and instead of tf32: a model then says the same everywhere.
+    """
+    precision = Precision(trained)
+    exact = precision == Precision.TF32 or precision not in supported(device)
+    return Precision.FP32 if exact else precision
+
+
 def apply_matmul(precision: Precision) -> None:
-    """Set how fp32 products are rounded; a process-wide setting of torch."""
-    torch.set_float32_matmul_precision("high" if precision == Precision.TF32 else "highest")
+    """Set how fp32 products are rounded; a setting of the process."""
+    round_products(precision == Precision.TF32)
 
 
 def weights_dtype(precision: Precision) -> torch.dtype:

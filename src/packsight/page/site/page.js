@@ -128,6 +128,7 @@ function showState(state) {
   part("state").textContent = state.text;
   part("state").className = `pill ${state.kind}`;
   part("detail").textContent = state.detail;
+  part("detail").className = `detail ${state.kind}`;
   part("detail").hidden = !state.detail;
 }
 
