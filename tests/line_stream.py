@@ -9,11 +9,15 @@ from packsight.arrival.arrivals import Arrived
 from packsight.arrival.pairing import Image
 from packsight.imaging.window import Window
 from packsight.ledger.ledger import Ledger
+from packsight.line.profile import COLUMNS, ROWS
 from packsight.line.reference import Reference
 from packsight.line.verdict import ImageSeen, Verdict
 from packsight.preparation.layout import Name
 
 SIZE = (540, 960)
+
+
+SHARE = 0.02  # of damaged packages on the line
 
 
 class Stream:
@@ -23,15 +27,25 @@ class Stream:
         self.draw, self.cameras, self.count = np.random.default_rng(seed), cameras, 0
 
     def reference(self, packages: int = 36) -> Reference:
-        return Reference.measure(self.package() for _ in range(packages))
+        """Of validation: half of its packages are damaged."""
+        kinds = {place: place % 2 == 1 for place in range(packages)}
+        found = [self.package(damaged=damaged) for damaged in kinds.values()]
+        serials = [verdict.serial for verdict in found]
+        return Reference.measure(found, dict(zip(serials, kinds.values(), strict=True)), SHARE)
 
     def package(
         self, *, light: float = 1.0, blur: float = 1.0, down: float = 0.0, lost: float = 0.0,
-        missing: float = 0.0, scores: float = 0.0, rejects: float = 0.02,
+        missing: float = 0.0, scores: float = 0.0, rejects: float = SHARE,
+        damaged: bool | None = None,
     ) -> Verdict:  # fmt: skip
+        """`rejects` is of intact packages; `scores` raises those of intact ones."""
         self.count += 1
+        if damaged is None:
+            damaged = bool(self.draw.random() < SHARE)
         images = [
-            self._image(camera, *((light, blur, down, lost, scores) if camera == "top" else ()))
+            self._image(
+                camera, damaged, *((light, blur, down, lost, scores) if camera == "top" else ())
+            )
             for camera in self.cameras
             if camera != "top" or self.draw.random() >= missing
         ]
@@ -40,11 +54,12 @@ class Stream:
         decision = "reject" if kind < rejects else "inspect" if kind > 0.95 else "accept"
         cameras = "+".join(image.camera for image in images)
         serial = f"{self.count:013d}"
+        decision = "reject" if damaged else decision
         return Verdict(serial, decision, "score", score, score, cameras, tuple(images))
 
     def _image(
-        self, camera: str, light: float = 1.0, blur: float = 1.0, down: float = 0.0,
-        lost: float = 0.0, scores: float = 0.0,
+        self, camera: str, damaged: bool, light: float = 1.0, blur: float = 1.0,
+        down: float = 0.0, lost: float = 0.0, scores: float = 0.0,
     ) -> ImageSeen:  # fmt: skip
         draw = self.draw
         brightness = draw.normal(110, 4) * light
@@ -52,8 +67,21 @@ class Stream:
         window = Window(draw.normal(480, 20), draw.normal(270, 10) + down, draw.normal(300, 12),
                         draw.normal(200, 9), draw.normal(0, 2))  # fmt: skip
         crop = "frame" if draw.random() < lost else "auto"
-        score = min(float(draw.beta(0.3, 6)) + scores, 1.0)
-        return ImageSeen(camera, "", "", score, crop, window, SIZE, brightness, sharpness)
+        score = float(draw.beta(6, 0.5)) if damaged else float(draw.beta(0.3, 6)) + scores
+        return ImageSeen(
+            camera, "", "", min(score, 1.0), crop, window, SIZE, brightness, sharpness,
+            self._profile(down),
+        )  # fmt: skip
+
+    def _profile(self, down: float) -> str:
+        """A rail and a belt's edge that stand still, and bars of a belt that runs past them."""
+        rows = 110 + 12 * np.sin(np.arange(ROWS) / 1.5 + self.draw.uniform(0, 2 * np.pi))
+        columns = 110 + self.draw.normal(0, 3, COLUMNS)
+        rows += self.draw.normal(0, 3, ROWS)
+        rail = 5 + round(down * ROWS / SIZE[0])
+        rows[rail : rail + 3] -= 60
+        columns[10:13] += 50
+        return np.concatenate([rows, columns]).clip(0, 255).astype(np.uint8).tobytes().hex()
 
 
 def record(ledger: Ledger, folder: Path, verdict: Verdict) -> dict[str, Path]:

@@ -54,6 +54,9 @@ def test_what_was_verified_and_what_validation_looked_like_is_in_it(plant):
     assert parity["packages"] == 12
     assert {*reference["cameras"]} == {"top", "side"}
     assert 0 < reference["packages"] < 12  # of each fold's validation
+    assert len(reference["intact"]) + len(reference["damaged"]) == reference["packages"]
+    assert sum(reference["decided"]["damaged"].values()) == len(reference["damaged"])
+    assert 0 < reference["share"] < 1  # what the decision expects of the line
 
 
 def test_the_same_runs_give_the_same_bytes(plant, script):

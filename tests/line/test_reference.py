@@ -26,14 +26,18 @@ VERDICTS = [
 
 
 def test_signals_are_measured_of_each_camera():
-    reference = Reference.measure(VERDICTS)
+    reference = Reference.measure(VERDICTS, {"a": False, "b": True}, 0.02)
     assert set(reference.cameras) == {"top"}  # the other one's only image cannot be read
     top = reference.cameras["top"]
-    assert (top.score, top.brightness, top.sharpness) == ((0.25, 0.5), (99.0, 20.0), (12.0, 2.0))
+    assert (top.brightness, top.sharpness) == ((99.0, 20.0), (12.0, 2.0))
+    assert (top.intact, top.damaged) == ((0.25,), (0.5,))
     assert (top.images, top.located) == (2, 0.5)
-    assert reference.score == (0.25, 0.5)
-    assert reference.packages == 3
-    assert reference.decisions == pytest.approx({"accept": 1 / 3, "reject": 0, "inspect": 2 / 3})
+    assert (reference.intact, reference.damaged) == ((0.25,), (0.5,))
+    assert (reference.packages, reference.share) == (3, 0.02)
+    assert reference.decided == {
+        "intact": {"accept": 1, "reject": 0, "inspect": 0},
+        "damaged": {"accept": 0, "reject": 0, "inspect": 1},
+    }
 
 
 def test_windows_are_shares_of_the_frame_and_of_located_packages_alone():
@@ -48,7 +52,7 @@ def test_windows_are_shares_of_the_frame_and_of_located_packages_alone():
 
 def test_a_reference_comes_back_from_json():
     for verdicts in (VERDICTS, []):
-        reference = Reference.measure(verdicts)
+        reference = Reference.measure(verdicts, {"a": False, "b": True}, 0.02)
         assert Reference.from_dict(json.loads(json.dumps(reference.to_dict()))) == reference
 
 
@@ -62,3 +66,12 @@ def test_what_stands_still_is_compared_with_all_other_images():
     assert len(top.rows) == len(top.columns) == 12
     own = [measures(image, top.profile)["rows"] for image in images]
     assert np.mean(own) > np.mean(top.rows) + 0.1
+
+
+def test_a_reference_of_an_older_version_has_no_labels():
+    held = json.loads(json.dumps(Reference.measure(VERDICTS).to_dict()))
+    for values in (held, held["cameras"]["top"]):
+        values |= {"score": [0.25, 0.5]}
+        del values["intact"], values["damaged"]
+    del held["decided"], held["share"]
+    assert Reference.from_dict(held | {"decisions": {"accept": 1.0}}) == Reference.measure(VERDICTS)

@@ -69,7 +69,8 @@ def test_another_model_is_compared_with_its_own_packages(tmp_path):
     book.add(*(stream.package(scores=0.5) for _ in range(400)))
     monitor = resumed(other, book, tmp_path)
     assert monitor.settled
-    assert monitor.active() == []
+    # Its first packages are what they are; that they are unlike validation is another matter.
+    assert {name for one in monitor.active() for name in one.signals} == {"score", "damage"}
 
 
 def test_a_short_life_is_looked_at_once(tmp_path):

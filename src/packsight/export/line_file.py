@@ -67,7 +67,11 @@ class LineFile:
             check_gain(*tried)
         if not self.wanted.mirrors:
             self._tell_mirrors(tried[-1].verdicts)
-        add(self.file, REFERENCE, Reference.measure(tried[-1].verdicts).to_dict())
+        decision = self.serving.decision
+        looked = Reference.measure(
+            tried[-1].verdicts, self.known.damaged, decision.share if decision else None
+        )
+        add(self.file, REFERENCE, looked.to_dict())
         add(
             self.file,
             PARITY,

@@ -11,7 +11,8 @@ from packsight.line.verdict import ImageSeen, Verdict
 
 STILL = ("rows", "columns")  # agreement of what stands still with its usual place
 PLACED = ("x", "y", "width", "height", "angle")  # of the window, where the package was located
-SIGNALS = ("score", "brightness", "sharpness", *STILL, *PLACED)
+SIGNALS = ("brightness", "sharpness", *STILL, *PLACED)
+LABELLED = ("intact", "damaged")  # scores of packages of each label
 MANY = 200  # images, beside which one of them hardly changes what is usual
 FRAME = "frame"  # an image's crop where the package was not found
 
@@ -20,7 +21,8 @@ FRAME = "frame"  # an image's crop where the package was not found
 class CameraReference:
     """One camera's images; a list has a value per image that has one."""
 
-    score: tuple[float, ...] = ()  # raw probability of damaged
+    intact: tuple[float, ...] = ()  # raw probability of damaged, of intact packages
+    damaged: tuple[float, ...] = ()  # and of damaged ones
     brightness: tuple[float, ...] = ()  # mean grey value, 0..255
     sharpness: tuple[float, ...] = ()  # variance of the Laplacian
     rows: tuple[float, ...] = ()  # correlation of what stands still with that in all other images
@@ -41,26 +43,43 @@ class Reference:
 
     cameras: dict[str, CameraReference]
     packages: int
-    score: tuple[float, ...] = ()  # of packages, fused
-    decisions: dict[str, float] = field(default_factory=dict)  # share of each action
+    intact: tuple[float, ...] = ()  # fused scores of intact packages
+    damaged: tuple[float, ...] = ()
+    decided: dict[str, dict[str, int]] = field(default_factory=dict)  # packages by label, action
+    share: float | None = None  # of damaged packages, that the decision expects on the line
 
     @classmethod
-    def measure(cls, verdicts: Iterable[Verdict]) -> "Reference":
-        """That of these packages; images that could not be read count for nothing."""
-        decided = list(verdicts)
-        by_camera: dict[str, list[ImageSeen]] = {}
-        for image in (image for verdict in decided for image in verdict.images):
-            if not image.error:
-                by_camera.setdefault(image.camera, []).append(image)
+    def measure(
+        cls,
+        verdicts: Iterable[Verdict],
+        damaged: Mapping[str, bool] | None = None,
+        share: float | None = None,
+    ) -> "Reference":
+        """That of these packages; images that could not be read count for nothing.
+
+        `damaged` tells labels by serial: without one a package's score and decision are left out.
+        """
+        found, labels = list(verdicts), damaged or {}
+        by_camera: dict[str, list[tuple[ImageSeen, bool | None]]] = {}
+        for verdict in found:
+            for image in verdict.images:
+                if not image.error:
+                    seen = by_camera.setdefault(image.camera, [])
+                    seen.append((image, labels.get(verdict.serial)))
+        of_label = {
+            name: [one for one in found if labels.get(one.serial) == (name == LABELLED[1])]
+            for name in LABELLED
+        }
         return cls(
-            {camera: _measured(images) for camera, images in sorted(by_camera.items())},
-            len(decided),
-            _known(verdict.score for verdict in decided),
-            {
-                action.value: sum(verdict.decision == action for verdict in decided) / len(decided)
-                for action in Action
-                if decided
+            {camera: _measured(seen) for camera, seen in sorted(by_camera.items())},
+            len(found),
+            **{name: _known(one.score for one in of) for name, of in of_label.items()},
+            decided={
+                name: {action.value: sum(one.decision == action for one in of) for action in Action}
+                for name, of in of_label.items()
+                if of
             },
+            share=share,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -69,15 +88,27 @@ class Reference:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Reference":
-        """The inverse of `to_dict`, also of what went through JSON."""
+        """The inverse of `to_dict`, also of what went through JSON.
+
+        Older files do not tell which packages were damaged: scores are then compared with the
+        line's own first ones alone.
+        """
         cameras = {
             camera: CameraReference(
-                **held | {name: tuple(map(float, held.get(name, ()))) for name in SIGNALS}
+                images=int(held["images"]),
+                located=float(held["located"]),
+                profile=str(held["profile"]),
+                **_of_names(held, (*LABELLED, *SIGNALS)),
             )
             for camera, held in values["cameras"].items()
         }
-        score = tuple(values["score"])
-        return cls(cameras, int(values["packages"]), score, dict(values["decisions"]))
+        return cls(
+            cameras,
+            int(values["packages"]),
+            **_of_names(values, LABELLED),
+            decided={name: dict(of) for name, of in values.get("decided", {}).items()},
+            share=values.get("share"),
+        )
 
 
 def measures(image: ImageSeen, still: str = "") -> dict[str, float]:
@@ -98,7 +129,9 @@ def measures(image: ImageSeen, still: str = "") -> dict[str, float]:
     return {name: value[0] for name, one in found.items() if (value := _known([one]))}
 
 
-def _measured(images: list[ImageSeen]) -> CameraReference:
+def _measured(seen: list[tuple[ImageSeen, bool | None]]) -> CameraReference:
+    """Of one camera's images, with what is known of their packages' label."""
+    images = [image for image, _ in seen]
     profiles = [image.profile for image in images if image.profile]
     still = usual(profiles) if profiles else ""
     rows = [
@@ -107,6 +140,10 @@ def _measured(images: list[ImageSeen]) -> CameraReference:
     ]
     located = sum(image.crop != FRAME for image in images) / len(images)
     signals = {name: _known(row.get(name) for row in rows) for name in SIGNALS}
+    signals |= {
+        name: _known(image.score for image, damaged in seen if damaged == (name == LABELLED[1]))
+        for name in LABELLED
+    }
     return CameraReference(images=len(images), located=located, profile=still, **signals)
 
 
@@ -118,3 +155,7 @@ def _usual_beside(image: ImageSeen, images: list[ImageSeen]) -> str:
 
 def _known(values: Iterable[float | None]) -> tuple[float, ...]:
     return tuple(float(value) for value in values if value is not None and math.isfinite(value))
+
+
+def _of_names(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return {name: tuple(map(float, values.get(name, ()))) for name in names}

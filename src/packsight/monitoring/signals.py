@@ -127,12 +127,14 @@ class Values:
     def began(self) -> float:
         """The time of the first package of the change that goes on."""
         ranks = np.array(self._ranks) / max(len(self._sorted), 1)
-        # Where the middle stayed, the change is one of spread.
-        usual = {"level": (ranks, 0.5), "spread": (abs(ranks - 0.5), 0.25)}
-        values, expected = max(
-            usual.values(), key=lambda one: abs(one[0][-SHORT:].mean() - one[1]) / one[1]
-        )
-        return self._times[_change_point(values, expected, values[-SHORT // 2 :].mean())]
+        if abs(float(np.median(ranks[-SHORT // 2 :])) - 0.5) < 0.25:
+            # The middle stayed: the change is one of spread.
+            spread = abs(ranks - 0.5)
+            return self._times[change_point(spread, 0.25, spread[-SHORT // 2 :].mean())]
+        values = np.array(self._values)
+        before, now = float(np.median(self._sorted)), float(np.median(values[-SHORT // 2 :]))
+        between = values.clip(min(before, now), max(before, now))  # one package counts for little
+        return self._times[change_point(between, before, now)]
 
     def _counts(self, length: int) -> np.ndarray:
         ranks = np.fromiter(self._ranks, int, len(self._ranks))[-length:]
@@ -184,10 +186,10 @@ class Shares:
     def began(self) -> float:
         values = np.array(self._values, dtype=float)
         now = values[-SHORT // 2 :].mean()
-        return self._times[_change_point(values, self._hits / self._packages, now)]
+        return self._times[change_point(values, self._hits / self._packages, now)]
 
 
-def _change_point(values: np.ndarray, before: float, now: float) -> int:
+def change_point(values: np.ndarray, before: float, now: float) -> int:
     """The first value after a change of the mean: where a cumulative sum was lowest (Page 1954)."""
     sums = np.cumsum((values - (before + now) / 2) * np.sign(now - before))
     return min(int(np.argmin(np.concatenate([[0.0], sums]))), len(values) - 1)

@@ -139,10 +139,25 @@ def share_probability(hits: int, reference: int, found: int, window: int) -> flo
 @cache
 def share_critical(hits: int, reference: int, window: int, level: float) -> float:
     """The least count in the window whose chance is at most `level`; inf where there is none."""
-    for found in range(1, window + 1):
-        if share_probability(hits, reference, found, window) <= level:
-            return found
-    return np.inf
+    low, high = 0, window + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        if share_probability(hits, reference, middle, window) <= level:
+            high = middle
+        else:
+            low = middle
+    return high if high <= window else np.inf
+
+
+def few_damaged(share: float, window: int, level: float) -> int:
+    """The least number that more damaged packages than have a chance of at most `level`."""
+    chance = 0.0  # of more
+    for number in range(window, 0, -1):
+        logs = _choose(window, number) + number * np.log(share)
+        chance += float(np.exp(logs + (window - number) * np.log1p(-share)))
+        if chance > level:
+            return number
+    return 0
 
 
 def _choose(total: int, taken: int) -> float:

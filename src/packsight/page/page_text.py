@@ -9,7 +9,7 @@ import numpy as np
 
 from packsight.line.reference import FRAME
 from packsight.line.verdict import ImageSeen
-from packsight.monitoring.drift import PER, Alarm, Monitor, Watched
+from packsight.monitoring.drift import FIRST, PER, Alarm, Monitor, Watched
 from packsight.monitoring.shift import Figures
 from packsight.monitoring.signals import LONG, SETTLE, SHORT
 from packsight.page.condition import condition
@@ -181,7 +181,7 @@ def _signal(one: Watched, say: Words) -> list[str]:
 
 
 def _value(name: str, value: float, say: Words) -> str:
-    if name in SHARES:
+    if name.removeprefix(FIRST) in SHARES:
         return _share(value, say)
     if name == "angle":
         return f"{say.number(round(value, 1) + 0.0, '.1f')}°"
