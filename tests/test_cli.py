@@ -61,3 +61,12 @@ def test_a_sweep_knows_how_many_jobs_it_has(typed, swept, number):
 
     assert of("Basic") == number
     assert of("Joblib") == 1  # each process tells for itself
+
+
+def test_a_report_that_is_interrupted_is_told_in_a_sentence(script, tmp_path, monkeypatch, capsys):
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("packsight.cli._finish_sweep", interrupted)
+    assert script("doctor", "fix=false", cwd=tmp_path) == 130
+    assert "the same command goes on from here" in capsys.readouterr().err

@@ -102,6 +102,7 @@ def run_stage(stage: str, main: Callable[[DictConfig], Any], command: bool = Fal
 def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> int:
     task = Task(main, stage)
     interrupted = False
+    outcomes: list[Outcome] = []
     try:
         with stopping_workers():
             hydra.main(version_base="1.3", config_path=str(CONFIGS), config_name=stage)(task)()
@@ -119,6 +120,8 @@ def _exit_code(stage: str, main: Callable[[DictConfig], Any], command: bool) -> 
             task.mistakes.append(mistake)
         except OSError as error:
             task.mistakes.append(system_mistake(error))
+        except KeyboardInterrupt:  # while the report was written
+            interrupted = True
     if task.mistakes:
         _tell(task.mistakes[0], command)
         Journal(Multirun.outputs, task.sweep).close()

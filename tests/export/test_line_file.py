@@ -107,15 +107,58 @@ def test_without_mirror_images_it_says_what_they_are_worth(plant, script, capsys
     assert scores[0] != scores[1]
 
 
+def timed(monkeypatch, **milliseconds):
+    """Times of a package as they are wanted, by precision."""
+
+    def take_times(tried, packages):
+        for item in tried:
+            item.milliseconds = milliseconds[item.name]
+
+    monkeypatch.setattr("packsight.export.line_file.take_times", take_times)
+
+
+def networks_in(file: Path) -> int:
+    """Their bytes."""
+    with zipfile.ZipFile(file) as opened:
+        return sum(held.file_size for held in opened.infolist() if "networks/" in held.filename)
+
+
 def test_integers_stand_where_decisions_stay(plant, script, capsys):
     again = ("export", "run=outputs/line", "precision=int8", "output=int8.pyz")
     assert script(*again, "agreement=0", cwd=plant) == 0
-    assert "int8" in capsys.readouterr().out
-    sizes = [
-        sum(held.file_size for held in zipfile.ZipFile(plant / name).infolist())
-        for name in ("line.pyz", "int8.pyz")
-    ]
-    assert sizes[1] < 0.4 * sizes[0]
+    said = " ".join(capsys.readouterr().out.split())
+    assert "convolutions and matrices stay in fp32" in said
+    assert all(told in said for told in ("int8", "same decision", "AUROC", "ms a package"))
+    assert networks_in(plant / "int8.pyz") < 0.5 * networks_in(plant / "line.pyz")
+    with zipfile.ZipFile(plant / "int8.pyz") as opened:
+        *_, told = json.loads(opened.read(PARITY))["precisions"]
+    assert told["name"] == "int8"
+    assert len(told["networks"]) == 4
+    assert all(0 <= of["in_fp32"] < of["layers"] for of in told["networks"].values())
+
+
+def test_integers_that_decide_otherwise_do_not_stand(plant, script, capsys, monkeypatch):
+    monkeypatch.setattr("packsight.export.line_file.same_decisions", lambda one, other: 0)
+    timed(monkeypatch, fp32=2.0, int8=1.0)
+    again = ("export", "run=outputs/line", "precision=int8", "output=other.pyz")
+    assert script(*again, cwd=plant) == 2
+    said = " ".join(capsys.readouterr().err.split())
+    assert "int8 decides 0 of" in said
+    assert "agreement=0.95" in said
+    assert not [*plant.glob("*other.pyz*")]
+
+
+@pytest.mark.parametrize("gain", [False, True])
+def test_half_precision_stands_only_where_it_is_faster(plant, script, capsys, monkeypatch, gain):
+    timed(monkeypatch, fp32=2.0, fp16=1.0 if gain else 2.0)
+    again = ("export", "run=outputs/line", "precision=fp16", "agreement=0", "output=half.pyz")
+    assert script(*again, cwd=plant) == (0 if gain else 2)
+    if gain:
+        assert networks_in(plant / "half.pyz") < 0.6 * networks_in(plant / "line.pyz")
+        assert LineModel.open(plant / "half.pyz").description["precision"] == "fp16"
+    else:
+        assert "so nothing is gained" in " ".join(capsys.readouterr().err.split())
+        assert not [*plant.glob("*half.pyz*")]
 
 
 @pytest.mark.parametrize("part", ["pair", "both"])

@@ -486,6 +486,8 @@ def test_raw_images_are_not_prepared_data(source, tmp_path):
     assert not is_prepared(tmp_path / "absent.zip")
     with pytest.raises(UserError, match="does not exist"):
         load_data(tmp_path / "absent.zip", LIMIT, tmp_path / "cache")
+    with pytest.raises(UserError, match=r"a folder or data\.zip, with data=\."):
+        load_data(tmp_path / "absent.zip", LIMIT, tmp_path / "cache", "data")
 
 
 def test_data_with_other_labels_is_refused(tmp_path):

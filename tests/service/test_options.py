@@ -53,7 +53,7 @@ def test_there_may_be_several_receivers_of_a_kind(tmp_path):
         ("verbose: 3", "verbose is 3; use true or false"),
         ("wait: [1, 2]", "wait: [1, 2] is not a number of seconds"),
         ("- 3", "it holds list, not names and values"),
-        ("a: b: c", "is damaged, or not YAML"),
+        ("a: b: c", "is damaged, or not YAML (line 1: mapping values are not allowed here)"),
         ("{}", "watch needs a folder in which images arrive"),
     ],
 )

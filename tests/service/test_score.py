@@ -86,6 +86,10 @@ def test_names_are_told_by_a_pattern(tmp_path, score):
         (["empty"], "holds no image"),
         (["torn"], "not one image could be scored; of the first: not a readable image"),
         (["torn", "--camera", "left"], "no camera"),
+        (["torn", "--pattern", "abc"], "error: --pattern abc has no {serial}; say where"),
+        (["torn", "--pattern", "{serial"], "error: --pattern {serial has a brace on its own"),
+        (["torn", "--pattern", "{serial}_{camra}"], "has the field camra; use"),
+        (["torn", "--pattern", "{serial}"], "mend --pattern {serial}, which tells none here"),
     ],
 )
 def test_a_mistake_is_a_sentence(tmp_path, score, arguments, said):

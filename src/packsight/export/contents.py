@@ -100,14 +100,14 @@ def in_integers(
         for part, files in contents.parts.items()
         for file, run in zip(files, serving.runs[part], strict=True)
     }
-    kept: dict[str, tuple[int, ...]] = {}  # by backbone: what the last network of it needed
+    kept: dict[str, tuple[int, ...]] = {}  # by backbone: what the first network of it needed
     made: dict[str, Quantised] = {}
     for file, content in track(networks.items(), "networks in int8", len(networks)):
         run, view = runs[file], contents.views[contents.view_of[file]]
         images = _inputs_of(view, known.training[run.name])
         backbone = run.config.model.backbone
         made[file] = Integers(content, images).make(kept.get(backbone, ()))
-        kept[backbone] = made[file].kept
+        kept.setdefault(backbone, made[file].kept)
     return made
 
 

@@ -92,7 +92,8 @@ class LedgerClearing(LedgerEntries):
         [mode] = self._row("PRAGMA auto_vacuum")
         if mode == 0 or free <= max(pages // FREE_SHARE, STEP):
             return False
-        self._connection.execute(f"PRAGMA incremental_vacuum({STEP})").fetchall()
+        # A page is a step of the statement, and `execute` makes one only.
+        self._connection.executescript(f"PRAGMA incremental_vacuum({STEP})")
         return True
 
 

@@ -114,7 +114,7 @@ def data_of(run: "Run", cfg: DictConfig) -> "PackageDataModule":
     split = Split(cfg.split)
     source = cfg.data.path or Path(cfg.outputs, "data", run.config.data.name)
     cache = Path(cfg.outputs, "cache")
-    root, _ = load_data(source, int(cfg.max_unpacked_gb * 10**9), cache)
+    root, _ = load_data(source, int(cfg.max_unpacked_gb * 10**9), cache, "data")
     # A fold is a part of the data that the run was trained on.
     trained_on = sha256(root / "manifest.csv") == run.config.manifest
     fold = run.config.data.fold if trained_on else None

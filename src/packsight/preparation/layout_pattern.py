@@ -71,10 +71,18 @@ class PathPattern:
 
 
 def _as_regex(text: str, spellings: Mapping[str, Iterable[str]]) -> str:
-    """A pattern such as `{label}/{serial}_{perspective}`, at any depth, as a regular expression."""
+    """A pattern such as `{label}/{serial}_{perspective}`, at any depth, as a regular expression.
+
+    Raises UserError for a brace that belongs to no field.
+    """
     regex = "(?:.*/)?"
     for place, piece in enumerate(_FIELD.split(text)):
         if place % 2 == 0:
+            if {*"{}"} & {*piece}:
+                raise UserError(
+                    f"layout.pattern={text} has a brace on its own; a field is a word between "
+                    "two, as in {serial}."
+                )
             regex += re.escape(piece)
         elif piece in ("anything", ""):
             regex += "[^/]*"
@@ -152,11 +160,7 @@ class PatternLayout(Layout):
     def reader(self, root: Path, paths: Sequence[str]) -> Reader:
         reader = PatternReader(self, paths)
         for field in ("label", "serial"):
-            if field not in reader.pattern.fields:
-                raise UserError(
-                    f"layout.pattern={self.pattern} has no {{{field}}}; say where in the path it "
-                    "stands."
-                )
+            self._check(reader.pattern, field)
         if self.camera is None and "perspective" not in reader.pattern.fields:
             raise UserError(
                 f"layout.pattern={self.pattern} has no {{perspective}}; say where in the path it "
@@ -168,6 +172,7 @@ class PatternLayout(Layout):
         words = self.words
         pattern = PathPattern(self.pattern, _spellings(self, words, paths))
         pattern.check(paths)
+        self._check(pattern, "serial")
 
         def name(path: str) -> Name:
             said = pattern.match(path) or {}
@@ -179,6 +184,13 @@ class PatternLayout(Layout):
             )
 
         return name
+
+    def _check(self, pattern: PathPattern, field: str) -> None:
+        if field not in pattern.fields:
+            raise UserError(
+                f"layout.pattern={self.pattern} has no {{{field}}}; say where in the path it "
+                "stands."
+            )
 
     def values(self) -> dict[str, object]:
         return super().values() | {"pattern": self.pattern, "camera": self.camera}

@@ -33,14 +33,20 @@ def is_prepared(source: Path) -> bool:
     return any(name.name == manifest.NAME and len(name.parts) <= 2 for name in names)
 
 
-def load_data(source: str | Path, max_bytes: int, workspace: Path) -> tuple[Path, pd.DataFrame]:
+def load_data(
+    source: str | Path, max_bytes: int, workspace: Path, key: str = "source"
+) -> tuple[Path, pd.DataFrame]:
     """Folder and manifest of prepared data; a zip is unpacked once into `workspace`.
+
+    `key` is what a user gives it by.
 
     Raises UserError if `source` is not prepared data, or was prepared with other labels.
     """
     source = Path(source)
     if not source.exists():
-        raise UserError(f"{source} does not exist; give prepared data, a folder or data.zip.")
+        raise UserError(
+            f"{source} does not exist; give prepared data, a folder or data.zip, with {key}=."
+        )
     if not is_prepared(source):
         raise not_prepared(source)
     folder = source

@@ -71,7 +71,7 @@ def _data_of(experiment: Path, run: str, data: Path | None, max_bytes: int) -> D
     """The prepared data that a run was tested on. Raises UserError where they are not found."""
     config = read_config(experiment / run)
     source = data or experiment.parent / "data" / config.data.name
-    root, table = load_data(source, max_bytes, experiment.parent / "cache")
+    root, table = load_data(source, max_bytes, experiment.parent / "cache", "data")
     if config.manifest not in (None, sha256(root / manifest.NAME)):
         raise UserError(
             f"{source} holds other data than the runs were tested on; give those with data=."

@@ -65,7 +65,7 @@ def render_sample(
         raise UserError(f"A damage_scale of {damage_scale} is not positive: 1 is the usual one.")
     render = partial(_render_package, folder, seed, damage_scale)
     with ThreadPoolExecutor(workers or os.cpu_count()) as pool:
-        for _ in track(pool.map(render, range(packages)), "Rendering packages", packages):
+        for _ in track(pool.map(render, range(packages)), "render packages", packages):
             pass
 
 

@@ -8,6 +8,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from packsight import __version__
 from packsight.errors import UserError
@@ -19,10 +20,17 @@ COMMANDS = (score, watch, review)
 MISTAKE = 2  # the exit code of what its user can mend
 
 
+class Parser(argparse.ArgumentParser):
+    """Tells a mistake in a sentence, without the usage of all that could have been typed."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(MISTAKE, f"error: {message}; {self.prog} --help explains.\n")
+
+
 def main(arguments: Sequence[str] | None = None, archive: Path | None = None) -> int:
     """Run a command of the line's file `archive`; return the exit code."""
     make_sturdy()  # a log is heard also while an image is decoded in another thread
-    parser = _parser()
+    parser = _parser(archive.name if archive else "line")
     args = parser.parse_args(arguments)
     try:
         if args.requirements:
@@ -36,16 +44,18 @@ def main(arguments: Sequence[str] | None = None, archive: Path | None = None) ->
         args.line = args.line or archive
         return int(args.run(args))
     except UserError as mistake:
-        print(f"error: {mistake}", file=sys.stderr)
+        # Elsewhere a pattern is a setting of that name.
+        told = str(mistake).replace("layout.pattern=", "--pattern ")
+        print(f"error: {told}", file=sys.stderr)
         return MISTAKE
     except BrokenPipeError:  # nobody reads on
         sys.stderr.close()
         return 1
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="line",
+def _parser(name: str) -> Parser:
+    parser = Parser(
+        prog=name,
         description="Tell damaged packages on a line: accept, reject or inspect. Needs NumPy, "
         "OpenCV, Pillow and ONNX Runtime; --requirements prints the versions.",
     )

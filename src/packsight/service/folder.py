@@ -54,7 +54,7 @@ def packages_in(
             of = name.perspective or camera
             file = root / path
             if of is None:
-                told = "the camera is unknown: name it <serial>_<top|side>, or give --camera"
+                told = f"the camera is unknown: {_remedy(layout)}, or give --camera"
                 left_out.append((str(file), told))
             elif of not in cameras:
                 left_out.append((str(file), f"this line has no model for the camera {of}"))
@@ -72,6 +72,12 @@ def packages_in(
             f"{', '.join(IMAGE_SUFFIXES)}."
         )
     return Packages(dict(sorted(images.items())), left_out)
+
+
+def _remedy(layout: Layout) -> str:
+    if isinstance(layout, PatternLayout):
+        return f"mend --pattern {layout.pattern}, which tells none here"
+    return "name it <serial>_<top|side>"
 
 
 def _readable(file: Path) -> bool:

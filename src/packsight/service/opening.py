@@ -25,7 +25,7 @@ def add_name_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("names of images")
     group.add_argument(
         "--pattern",
-        help="how paths tell serial and camera, such as '{perspective}/{serial}' (default: files "
+        help="how paths tell serial and camera, such as '{camera}/{serial}' (default: files "
         "are named <serial>_<top|side>.<suffix>)",
     )
     group.add_argument("--camera", help="top or side: took the images whose name tells no camera")

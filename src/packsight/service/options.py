@@ -90,7 +90,9 @@ def _from_file(path: Path) -> dict[str, Any]:
         try:
             content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except yaml.YAMLError as error:
-            raise ValueError(str(error)) from error
+            mark = getattr(error, "problem_mark", None)
+            line = f"line {mark.line + 1}: " if mark else ""
+            raise ValueError(line + str(getattr(error, "problem", error))) from error
         if not isinstance(content, dict):
             raise ValueError(f"it holds {type(content).__name__}, not names and values")
     known = {each.name: each for each in fields(Settings)}

@@ -22,7 +22,7 @@ EXAMPLES = """examples
   python line7.pyz score images/
   python line7.pyz score images/ --output verdicts.csv
   python line7.pyz score a_top.png a_side.png --format jsonl
-  python line7.pyz score shift/ --pattern '{perspective}/{serial}'
+  python line7.pyz score shift/ --pattern '{camera}/{serial}'
 
 A package is decided from the images of its serial. An image that cannot be read is told in its
 package's error; the exit code is 2 where not one image could be scored.
@@ -43,12 +43,18 @@ def register(commands: Any) -> None:
     )  # fmt: skip
     parser.add_argument("--output", type=Path, help="the file to write; default: standard output")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1,
+        "--workers", type=_number, default=os.cpu_count() or 1,
         help="packages that are computed at once, each on one core (default: all cores)",
     )  # fmt: skip
     add_name_options(parser)
     add_line_options(parser)
     parser.set_defaults(run=run)
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number from 1 on")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -60,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"left out: {file}: {reason}", file=sys.stderr)
     scored, first = 0, ""
     with _opened(args.output) as out:
-        verdicts = model.decide_all(found.images.items(), max(args.workers, 1))
+        verdicts = model.decide_all(found.images.items(), args.workers)
         for verdict in _written(verdicts, out, args.format, model.cameras):
             scored += verdict.score is not None
             first = first or next((i.error for i in verdict.images if i.error), "")

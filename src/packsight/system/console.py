@@ -32,11 +32,15 @@ def track(items: Iterable[T], description: str, total: int | None = None) -> Ite
 
 
 class Rate(ProgressColumn):
-    """How many a second."""
+    """How many a second since the start: the time between two steps would say little of few."""
 
     def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(f"{speed:.3g} {task.fields['unit']}/s" if speed else "")
+        elapsed = task.finished_time or task.elapsed
+        if not elapsed or not task.completed:
+            return Text("")
+        speed = task.completed / elapsed
+        shown = f"{speed:,.0f}" if speed >= 100 else f"{speed:.3g}"
+        return Text(f"{shown} {task.fields['unit']}/s")
 
 
 @contextmanager
