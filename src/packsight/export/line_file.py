@@ -46,16 +46,12 @@ class LineFile:
 
     def make(self, card: str) -> None:
         """Write and verify it. Raises UserError where it does not answer as the models do."""
-        exact = models_of(self.serving, self.wanted.mirrors, exact=True)
-        told = {"precision": "fp32", "mirrors": self.wanted.mirrors}
-        contents, networks = contents_of(self.serving, exact, told, card)
-        write_bundle(self.file, contents, networks)
-        parity = self._compare(exact)
-        console.print(parity.table())
-        parity.check()
+        contents, networks, parity = self._begin(card)
         if any(run.config.precision.name != Precision.FP32 for run in distinct(self.serving)):
-            own = models_of(self.serving, self.wanted.mirrors, exact=False)
-            self.base = self._on_validation(own, "models in their own precision")
+            self.base = self._on_validation(
+                models_of(self.serving, self.wanted.mirrors, exact=False),
+                "models in their own precision",
+            )
         tried = [self._try("fp32", networks)]
         if self.wanted.precision != "fp32":
             self.base = self.base or tried[0].verdicts
@@ -77,6 +73,17 @@ class LineFile:
             PARITY,
             {"fp32": parity.to_dict(), "precisions": [item.to_dict() for item in tried]},
         )
+
+    def _begin(self, card: str) -> tuple[Contents, dict[str, bytes], Parity]:
+        """Write the file in fp32 and compare it with its models, which are not kept."""
+        exact = models_of(self.serving, self.wanted.mirrors, exact=True)
+        told = {"precision": "fp32", "mirrors": self.wanted.mirrors}
+        contents, networks = contents_of(self.serving, exact, told, card)
+        write_bundle(self.file, contents, networks)
+        parity = self._compare(exact)
+        console.print(parity.table())
+        parity.check()
+        return contents, networks, parity
 
     def _compare(self, exact: Mapping) -> Parity:
         packages, rest = self.known.compared, (self.serving.fusion, self.serving.decision)
