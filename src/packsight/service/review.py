@@ -89,7 +89,8 @@ def run(args: argparse.Namespace) -> int:
     place = args.output / LABELS
     print(
         f"{len(chosen)} packages are in {place}, and on {args.output / SHEET}. Fill in the column "
-        f"label of {place / TABLE}, then: python scripts/prepare.py data.source={place} layout=table"
+        f"label of {place / TABLE}, then: "
+        f"python scripts/prepare.py data.source={place} layout=table"
     )
     return 0
 
