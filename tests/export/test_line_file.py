@@ -15,7 +15,7 @@ import onnx
 import pandas as pd
 import pytest
 from service_receivers import free_port, until
-from untrained import agree, experiment, packages, prepared
+from untrained import agree, experiment, packages, prepared, write_run
 
 from packsight.line.archive import LINE, PARITY, REFERENCE
 from packsight.line.model import LineModel
@@ -159,6 +159,19 @@ def test_half_precision_stands_only_where_it_is_faster(plant, script, capsys, mo
     else:
         assert "so nothing is gained" in " ".join(capsys.readouterr().err.split())
         assert not [*plant.glob("*half.pyz*")]
+
+
+def test_what_fp32_changes_for_models_of_other_numbers_is_told_and_refuses_nothing(
+    data, script, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr("packsight.export.line_file.same_decisions", lambda one, other: 0)
+    made = tmp_path / "outputs" / "line"
+    write_run(made, data, "side", 0, precision={"name": "bf16"})
+    asked = (f"run={made}", f"source={data}", "output=line.pyz")
+    assert script("export", *asked, cwd=tmp_path) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "the models, bf16" in said
+    assert "0 of 2 decisions are the same" in said
 
 
 @pytest.mark.parametrize("part", ["pair", "both"])

@@ -31,7 +31,7 @@ class Wanted:
 
     precision: str = "fp32"  # fp32, fp16 or int8
     mirrors: bool = True  # average over mirror images, as training has seen them
-    agreement: float = 0.95  # share of decisions on validation packages that other numbers keep
+    agreement: float = 0.95  # share of fp32's decisions on validation packages that others keep
 
 
 class LineFile:
@@ -42,25 +42,22 @@ class LineFile:
         self.known = known
         self.file = file
         self.wanted = wanted
-        self.base: Sequence[Verdict] | None = None  # of the models, on validation packages
+        self.base: Sequence[Verdict] | None = None  # of the file in fp32, on validation packages
 
     def make(self, card: str) -> None:
         """Write and verify it. Raises UserError where it does not answer as the models do."""
         contents, networks, parity = self._begin(card)
-        if any(run.config.precision.name != Precision.FP32 for run in distinct(self.serving)):
-            self.base = self._on_validation(
-                models_of(self.serving, self.wanted.mirrors, exact=False),
-                "models in their own precision",
-            )
         tried = [self._try("fp32", networks)]
         if self.wanted.precision != "fp32":
-            self.base = self.base or tried[0].verdicts
+            self.base = tried[0].verdicts
             tried.append(self._other(contents, networks))
         take_times(tried, self.known.compared)
         console.print(table_of(tried, self.known.damaged))
-        tried[-1].check_agreement(self.wanted.agreement)
+        if self.wanted.precision != "fp32":
+            tried[-1].check_agreement(self.wanted.agreement)
         if self.wanted.precision == "fp16":
             check_gain(*tried)
+        self._tell_training(tried[-1])
         if not self.wanted.mirrors:
             self._tell_mirrors(tried[-1].verdicts)
         decision = self.serving.decision
@@ -128,6 +125,24 @@ class LineFile:
             for file, of in found.items()
         }
         return self._try(name, made, {"networks": kept})
+
+    def _tell_training(self, chosen: Tried) -> None:
+        """What it changes that models trained in other numbers compute in those of the file."""
+        names = {str(run.config.precision.name) for run in distinct(self.serving)}
+        if names == {str(Precision.FP32)}:
+            return
+        own = self._on_validation(
+            models_of(self.serving, self.wanted.mirrors, exact=False), "models as trained"
+        )
+        trained = ", ".join(sorted(names))
+        same = same_decisions(own, chosen.verdicts)
+        caption = f"{same} of {len(own)} decisions are the same; each package by models that did "
+        caption += "not learn it"
+        if self.serving.decision is not None:
+            caption += f"; the decision's thresholds were fitted in {trained}"
+        columns = {f"the models, {trained}": own, f"the file, {chosen.name}": chosen.verdicts}
+        title = "What other numbers than those of the training change"
+        console.print(figures_table(columns, self.known.damaged, title, caption))
 
     def _tell_mirrors(self, without: Sequence[Verdict]) -> None:
         """What the mirror images were worth."""

@@ -25,13 +25,13 @@ class Tried:
     megabytes: float  # of its networks
     line: LineModel  # as it is used for one package at a time
     verdicts: Sequence[Verdict]  # on validation packages
-    same: int  # of these with the models' own decision
+    same: int  # of these with fp32's decision
     told: Mapping[str, object] = field(default_factory=dict)  # what else to store of it
     milliseconds: float = 0.0  # a package, from files to decision
 
     @property
     def agreement(self) -> float:
-        """The share of validation packages with the models' own decision."""
+        """The share of validation packages with fp32's decision."""
         return self.same / len(self.verdicts)
 
     def check_agreement(self, asked: float) -> None:
@@ -39,7 +39,7 @@ class Tried:
         if self.agreement < asked:
             raise UserError(
                 f"no file was written: {self.name} decides {self.same} of {len(self.verdicts)} "
-                f"validation packages ({self.agreement:.1%}) as the models do, and "
+                f"validation packages ({self.agreement:.1%}) as fp32 does, and "
                 f"agreement={asked:g} asks for more; use precision=fp32, or a lower agreement= if "
                 "that is enough."
             )
@@ -87,8 +87,8 @@ def table_of(tried: Sequence[Tried], damaged: Mapping[str, bool]) -> FittedTable
         "What precisions cost and gain",
         ["", *(item.name for item in tried)],
         f"on {count} validation packages, each by models that did not learn it; decisions against "
-        "those of the models in the precision of their training, with the share of all such "
-        "packages that it is at least, with 95 % confidence",
+        "those in fp32, with the share of all such packages that it is at least, with 95 % "
+        "confidence",
     )
     rows = {
         "MB of networks": [f"{item.megabytes:.1f}" for item in tried],
