@@ -113,7 +113,7 @@ def test_hydra_gets_what_is_meant(stage, typed, found):
         ("train", ["-m", "optimizer=adamw,sdg"],
          "optimizer=sdg is unknown; do you mean sgd? The choices are adamw, sgd."),
         ("train", ["experiment=[demo,serch]"], "experiment=serch is unknown; do you mean search? "
-         "The choices are demo, demo_scratch, learning_curve, real, search."),
+         "The choices are demo, demo_scratch, learning_curve, precisions, real, search."),
         ("train", ["model="], "model= is not allowed; the choices are convnext, efficientnet, "
          "efficientnet_lite, mobilenet, resnet, vit."),
         ("train", ["perspective=null"],
