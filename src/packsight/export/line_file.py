@@ -139,7 +139,10 @@ class LineFile:
         caption = f"{same} of {len(own)} decisions are the same; each package by models that did "
         caption += "not learn it"
         if self.serving.decision is not None:
-            caption += f"; the decision's thresholds were fitted in {trained}"
+            caption += (
+                f"; the decision's thresholds were fitted in {trained}: models trained with "
+                "precision=fp32 would have had them fitted in what the line computes in"
+            )
         columns = {f"the models, {trained}": own, f"the file, {chosen.name}": chosen.verdicts}
         title = "What other numbers than those of the training change"
         console.print(figures_table(columns, self.known.damaged, title, caption))
