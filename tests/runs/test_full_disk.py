@@ -1,11 +1,11 @@
 """A sweep whose disk fills up ends in a sentence; with more room it ends as an undisturbed one."""
 
 import multiprocessing
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import small_disk
 
 from packsight.system.files import read_json
 
@@ -67,16 +67,8 @@ except SystemExit as stop:
 def disk(plant) -> Iterator[Path]:
     """A folder whose outputs/ is a small disk of its own."""
     folder = plant("full")
-    (folder / "outputs").mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=1g", "tmpfs", folder / "outputs"]
-    try:
-        mounted = subprocess.run(mount, capture_output=True, check=False).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("no file system may be mounted here")
-    yield folder
-    subprocess.run(["umount", folder / "outputs"], check=True)
+    with small_disk(folder / "outputs", "1g"):
+        yield folder
 
 
 def train(folder: Path, arguments: list[str], moment: tuple[str, str, int]) -> tuple[int, str]:

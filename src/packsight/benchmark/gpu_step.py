@@ -33,8 +33,8 @@ def fresh_network(backbone: str, size: int) -> Network:
 class BareStep:
     """Forward, loss, backward, clipping and optimiser, with nothing around them.
 
-    `deterministic` has torch choose kernels as packsight's trainings do, and fp16 scales its loss,
-    so that the two do the same work.
+    torch chooses kernels as in packsight's trainings, and fp16 scales its loss, so that the two do
+    the same work.
     """
 
     def __init__(
@@ -46,10 +46,8 @@ class BareStep:
         layout: str,
         device: torch.device,
         mode: str | None = None,
-        deterministic: bool = True,
     ) -> None:
         self.device, self.batch_size, self.precision = device, batch_size, precision
-        self.deterministic = deterministic
         apply_matmul(precision)
         network = fresh_network(backbone, size).to(memory_format=MEMORY_FORMATS[layout])
         self.network = network.to(device, weights_dtype(precision)).train()
@@ -78,7 +76,7 @@ class BareStep:
         """Images a second of the step and of a forward pass, memory, seconds of the first step."""
         reset_peak(self.device)
         before = torch.are_deterministic_algorithms_enabled()
-        torch.use_deterministic_algorithms(self.deterministic, warn_only=True)
+        torch.use_deterministic_algorithms(True, warn_only=True)
         try:
             started = time.perf_counter()
             self()
